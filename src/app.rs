@@ -1,0 +1,135 @@
+//! The composition root: the only place that wires the parts together, for the server, for commands and for tests alike.
+
+use crate::{
+    config::Config,
+    db::{Db, Pool},
+    domain::Clock,
+    engines::{Engine, LocalEngine},
+    http,
+    services::Services,
+    telemetry::metrics::Metrics,
+};
+use anyhow::{Context, Result};
+use poem::{
+    Endpoint, Response, Server,
+    listener::{Acceptor, Listener, TcpListener},
+};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tokio_util::task::TaskTracker;
+
+/// How long work in the background may take to end when the program stops.
+const TASKS_MAY_TAKE: Duration = Duration::from_secs(30);
+
+/// Everything a command needs: a migrated database and the services over it.
+pub struct App {
+    pub services: Services,
+    config: Config,
+    db: Db,
+    metrics: Metrics,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Connects and migrates the database and builds the services.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, opened or migrated.
+    pub async fn build(config: Config, clock: Clock) -> Result<Self> {
+        let pool = Pool {
+            connections: config.database.connections.max(1),
+            acquire_timeout: Duration::from_secs(config.database.acquire_seconds),
+        };
+        let db = Db::connect(config.database.url.reveal(), pool).await?;
+        db.migrate().await?;
+        let engine: Arc<dyn Engine> = Arc::new(LocalEngine::default());
+        let tasks = TaskTracker::new();
+        let services = Services::new(&db, &clock, engine, &tasks);
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
+        Ok(Self {
+            services,
+            config,
+            db,
+            metrics,
+            tasks,
+        })
+    }
+
+    /// The whole server as one endpoint, for serving and for tests in process.
+    ///
+    /// # Errors
+    /// When the OpenAPI document cannot be made.
+    pub fn endpoint(&self) -> Result<impl Endpoint<Output = Response> + 'static> {
+        http::endpoint(&self.services, &self.metrics, &self.tasks, &self.config.server)
+    }
+
+    /// Takes the configured address.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind(&self) -> Result<Bound> {
+        let address = self.config.server.bind;
+        let acceptor = TcpListener::bind(address).into_acceptor().await.with_context(|| {
+            format!(
+                "{address} cannot be listened on; is another server running? `--bind 127.0.0.1:8081` takes another port"
+            )
+        })?;
+        let local = acceptor
+            .local_addr()
+            .into_iter()
+            .find_map(|local| local.as_socket_addr().copied());
+        Ok(Bound {
+            acceptor,
+            address: local.unwrap_or(address),
+        })
+    }
+
+    /// Serves until `stop`, then finishes the requests under way and closes the database.
+    ///
+    /// # Errors
+    /// When the server cannot go on.
+    pub async fn serve(self, bound: Bound, stop: impl Future<Output = ()>) -> Result<()> {
+        let endpoint = self.endpoint()?;
+        let grace = Duration::from_secs(self.config.server.shutdown_seconds);
+        Server::new_with_acceptor(http::PatientAcceptor(bound.acceptor))
+            .idle_timeout(Duration::from_secs(self.config.server.idle_seconds))
+            .run_with_graceful_shutdown(endpoint, stop, Some(grace))
+            .await?;
+        self.close().await;
+        Ok(())
+    }
+
+    /// Waits for work in the background and closes the database.
+    pub async fn close(self) {
+        let Self {
+            services, db, tasks, ..
+        } = self;
+        // The services hold the queues of the tasks, which end when the queues do.
+        drop(services);
+        tasks.close();
+        if tokio::time::timeout(TASKS_MAY_TAKE, tasks.wait()).await.is_err() {
+            tracing::warn!("work in the background did not end in time");
+        }
+        db.close().await;
+    }
+}
+
+/// An address that is listened on.
+pub struct Bound {
+    acceptor: poem::listener::TcpAcceptor,
+    /// The address, with the port that was given when 0 was asked for.
+    pub address: SocketAddr,
+}
+
+/// The OpenAPI document, which depends on no configuration and no data.
+///
+/// # Errors
+/// When the document cannot be made.
+pub async fn openapi_document() -> Result<String> {
+    let services = Services::new(
+        &Db::nowhere()?,
+        &Clock::system(),
+        Arc::new(LocalEngine::default()),
+        &TaskTracker::new(),
+    );
+    http::openapi_document(&services)
+}

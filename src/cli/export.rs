@@ -1,0 +1,174 @@
+//! `synoptic export`: a collection's documents in a file, each with the newest of what was found in it.
+
+use super::summarize::quietly_when_closed;
+use crate::{
+    domain::{
+        analyses::{Analysis, AnalysisKind, AnalysisOutput},
+        documents::Document,
+        identifiers::CollectionId,
+        text_fields::NameOrId,
+    },
+    interchange::export::{DocumentWriter, Exported, Layout},
+    services::Services,
+};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// How many documents are looked up at once.
+const PAGE: u32 = 200;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+CSV is written as it is, so that programs and `synoptic import` read the same text again. A cell may then begin with `=`, \
+which a spreadsheet takes for a formula: use --spreadsheet for a file that people open in one.")]
+pub struct ExportArgs {
+    /// The collection, by slug or id.
+    #[arg(long, value_name = "COLLECTION")]
+    collection: String,
+    /// The format; by default what the output's name says, or else NDJSON.
+    #[arg(long, value_enum)]
+    format: Option<ExportFormat>,
+    /// The file to write, which is there only once it is complete; standard output when not given. What is no regular
+    /// file, such as a named pipe, is written to directly.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write CSV for a spreadsheet: with a byte order mark, and an apostrophe before what would be a formula.
+    #[arg(long)]
+    spreadsheet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    /// One JSON object a line; what Synoptic found is in `synoptic`.
+    Ndjson,
+    /// A header and a row a document; what Synoptic found is in the columns `synoptic_…`.
+    Csv,
+}
+
+pub async fn run(args: ExportArgs, services: &Services) -> Result<ExitCode> {
+    let collection = NameOrId::parse(&args.collection);
+    services.collections.get(&collection).await?;
+    let layout = layout(&args)?;
+    let Some(output) = &args.output else {
+        return write_stream(services, &collection, layout, io::stdout()).await;
+    };
+    if is_stream(output) {
+        let stream = File::create(output).with_context(|| format!("{} cannot be written", output.display()))?;
+        return write_stream(services, &collection, layout, stream).await;
+    }
+    // A link goes on pointing to the file.
+    let file = fs::canonicalize(output).unwrap_or_else(|_| output.clone());
+    let partial = partial_name(&file);
+    let written = write_file(services, &collection, layout, &partial).await;
+    let written = written.and_then(|count| fs::rename(&partial, &file).map(|()| count).map_err(Into::into));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    let count = written.with_context(|| format!("{} could not be written", output.display()))?;
+    writeln!(io::stdout().lock(), "{count} documents written to {}", output.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn layout(args: &ExportArgs) -> Result<Layout> {
+    let extension = args.output.as_deref().and_then(Path::extension);
+    let named = if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        ExportFormat::Csv
+    } else {
+        ExportFormat::Ndjson
+    };
+    match (args.format, args.spreadsheet) {
+        (Some(ExportFormat::Ndjson), true) => anyhow::bail!("`--spreadsheet` goes with CSV, not with NDJSON"),
+        (_, true) => Ok(Layout::Spreadsheet),
+        (format, false) => Ok(match format.unwrap_or(named) {
+            ExportFormat::Ndjson => Layout::Ndjson,
+            ExportFormat::Csv => Layout::Csv,
+        }),
+    }
+}
+
+/// Whether it is a pipe, a device or the like. Under `/dev` also what leads to a regular file, as `/dev/stdout` may.
+fn is_stream(output: &Path) -> bool {
+    output.starts_with("/dev") || fs::metadata(output).is_ok_and(|found| !found.is_file())
+}
+
+async fn write_stream(
+    services: &Services,
+    collection: &NameOrId<CollectionId>,
+    layout: Layout,
+    stream: impl Write,
+) -> Result<ExitCode> {
+    match write(services, collection, layout, BufWriter::new(stream)).await {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => quietly_when_closed(Err(error.downcast::<io::Error>()?)),
+    }
+}
+
+fn partial_name(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+async fn write_file(
+    services: &Services,
+    collection: &NameOrId<CollectionId>,
+    layout: Layout,
+    partial: &Path,
+) -> Result<u64> {
+    let file = File::create(partial)?;
+    let count = write(services, collection, layout, BufWriter::new(&file)).await?;
+    file.sync_all()?;
+    Ok(count)
+}
+
+async fn write(
+    services: &Services,
+    collection: &NameOrId<CollectionId>,
+    layout: Layout,
+    out: impl Write,
+) -> Result<u64> {
+    let mut writer = DocumentWriter::new(layout, out)?;
+    let (mut count, mut last) = (0, None);
+    loop {
+        let page = services.documents.walk(collection, last.as_ref(), PAGE).await?;
+        for document in &page {
+            write_one(services, &mut writer, document).await?;
+            count += 1;
+        }
+        last = page.into_iter().next_back();
+        if last.is_none() {
+            writer.finish()?;
+            return Ok(count);
+        }
+    }
+}
+
+async fn write_one(services: &Services, writer: &mut DocumentWriter<impl Write>, document: &Document) -> Result<()> {
+    let summary = services.analyses.newest(document.id, AnalysisKind::Summary).await?;
+    let classification = services
+        .analyses
+        .newest(document.id, AnalysisKind::Classification)
+        .await?;
+    Ok(writer.write(&Exported {
+        document,
+        summary: summary.as_ref().and_then(summary_text),
+        label: classification
+            .as_ref()
+            .and_then(|found| found.label.as_ref())
+            .map(|label| label.0.as_str()),
+        confidence: classification.as_ref().and_then(|found| found.confidence),
+    })?)
+}
+
+fn summary_text(analysis: &Analysis) -> Option<&str> {
+    match &analysis.output.0 {
+        AnalysisOutput::Summary(summary) => Some(&summary.text),
+        AnalysisOutput::Classification(_) => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: one file a command. Results go to standard output, everything else to standard error.
+
+mod classify;
+mod config;
+mod export;
+mod import;
+mod keys;
+mod openapi;
+mod serve;
+mod summarize;
+
+use crate::{
+    app::App,
+    config::{Config, Overrides},
+    domain::Clock,
+    telemetry::logs,
+};
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use std::{future::Future, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+/// How long the program waits, at its end, for work that nobody waits for.
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
+
+/// Stores streams of text, summarises and classifies them, and tells how sure it is.
+#[derive(Debug, Parser)]
+#[command(name = "synoptic", version, max_term_width = 100)]
+pub struct Arguments {
+    /// The configuration file; `synoptic.toml` in this folder if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database: `sqlite:FILE` or `postgres://…`.
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// What is logged: a level (`debug`) or directives (`info,sqlx=debug`).
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve(serve::ServeArgs),
+    /// Read documents from files into a collection.
+    Import(import::ImportArgs),
+    /// Write a collection's documents to a file.
+    Export(export::ExportArgs),
+    /// Summarise a text, without server or database.
+    Summarize(summarize::SummarizeArgs),
+    /// Classify a text, without server or database.
+    Classify(classify::ClassifyArgs),
+    /// Make, list and revoke API keys.
+    Keys(keys::KeysArgs),
+    /// Print the configuration in force, with secrets hidden.
+    Config,
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+/// Runs one command; its failure is told in words on standard error.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "synoptic: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments {
+        config,
+        database,
+        log,
+        command,
+    } = arguments;
+    let load = |bind: Option<SocketAddr>| {
+        let overrides = Overrides {
+            bind,
+            database_url: database.clone(),
+            log_filter: log.clone(),
+        };
+        Config::load(config.as_deref(), &overrides)
+    };
+    match command {
+        Command::Serve(args) => {
+            let config = load(args.bind)?;
+            logs::init(config.log.format, &config.log.filter)?;
+            on_runtime(serve::run(args, config))
+        }
+        Command::Import(args) => with_services(load(None)?, async |app| import::run(args, &app.services).await),
+        Command::Export(args) => with_services(load(None)?, async |app| export::run(args, &app.services).await),
+        Command::Keys(args) => with_services(load(None)?, async |app| keys::run(args, &app.services).await),
+        Command::Summarize(args) => summarize::run(args),
+        Command::Classify(args) => classify::run(args),
+        Command::Config => config::run(&load(None)?),
+        Command::Openapi => openapi::run(),
+    }
+}
+
+/// Runs a command over the database. Its own words are its result; of the logs only trouble belongs beside them, unless another
+/// filter was asked for.
+fn with_services(config: Config, command: impl AsyncFnOnce(&App) -> Result<ExitCode>) -> Result<ExitCode> {
+    let unchanged = config.log.filter == crate::config::Log::default().filter;
+    logs::init(config.log.format, if unchanged { "warn" } else { &config.log.filter })?;
+    on_runtime(async move {
+        let app = App::build(config, Clock::system()).await?;
+        let outcome = command(&app).await;
+        app.close().await;
+        outcome
+    })
+}
+
+fn on_runtime<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("the program could not start its threads")?;
+    let outcome = runtime.block_on(future);
+    // Work on a thread of its own cannot be called off; nobody waits for its answer any more.
+    runtime.shutdown_timeout(ABANDONED_AFTER);
+    outcome
+}

@@ -1,0 +1,282 @@
+//! Configuration: plain typed sections with defaults, from a file, the environment and flags, later ones winning. This is the
+//! only reader of files and environment variables; every part of the program is handed its own section.
+
+use crate::telemetry::logs;
+use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration};
+
+/// The file that is read when none is named, if it is there.
+pub const DEFAULT_FILE: &str = "synoptic.toml";
+/// With what every environment variable begins; two underscores go down a level: `SYNOPTIC_SERVER__BIND`.
+const ENVIRONMENT_PREFIX: &str = "SYNOPTIC";
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub log: Log,
+}
+
+/// How the server listens and what it accepts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub bind: SocketAddr,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a request's body may take to arrive, in seconds.
+    pub body_timeout_seconds: u64,
+    /// How long requests under way may take to end after SIGTERM or Ctrl-C, in seconds.
+    pub shutdown_seconds: u64,
+    /// How long a connection may be silent before it is closed, in seconds.
+    pub idle_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_body_bytes: 16 * 1024 * 1024,
+            body_timeout_seconds: 30,
+            shutdown_seconds: 30,
+            idle_seconds: 120,
+        }
+    }
+}
+
+impl Server {
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_seconds)
+    }
+}
+
+/// Where everything is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:FILE` or `postgres://user:password@host/database`.
+    pub url: DatabaseUrl,
+    /// How many connections at most; SQLite writes through one more.
+    pub connections: u32,
+    /// How long to wait for a free connection, in seconds.
+    pub acquire_seconds: u64,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: DatabaseUrl("sqlite:synoptic.db".to_owned()),
+            connections: 4,
+            acquire_seconds: 10,
+        }
+    }
+}
+
+/// The address of a database. It shows itself without the password.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The whole address, for connecting.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return formatter.write_str(&self.0);
+        };
+        // A sign that is in the wrong place may be part of a password: then nothing is shown.
+        if rest.split_once('?').is_some_and(|(_, options)| options.contains('@')) {
+            return write!(formatter, "{scheme}://***");
+        }
+        let (credentials, rest) = rest
+            .rsplit_once('@')
+            .map_or((None, rest), |(credentials, rest)| (Some(credentials), rest));
+        // What follows `?` may hold a password too (`?password=…`).
+        let (place, options) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
+        match credentials.map(|credentials| credentials.split(':').next().unwrap_or_default()) {
+            Some(user) => write!(formatter, "{scheme}://{user}:***@{place}{options}"),
+            None => write!(formatter, "{scheme}://{place}{options}"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `text` for people, `json` for machines.
+    pub format: logs::Format,
+    /// A level (`error`, `warn`, `info`, `debug`) or directives such as `info,sqlx=debug`.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: logs::Format::Text,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+/// What was said on the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub bind: Option<SocketAddr>,
+    pub database_url: Option<String>,
+    pub log_filter: Option<String>,
+}
+
+impl Config {
+    /// Reads the file (the named one, or `synoptic.toml` if it is there), then the environment, then the flags.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a value is unknown or of the wrong kind; the message names it.
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self> {
+        let source = match file {
+            Some(file) => config::File::from(file).format(config::FileFormat::Toml).required(true),
+            None => config::File::new(DEFAULT_FILE, config::FileFormat::Toml).required(false),
+        };
+        let environment = config::Environment::with_prefix(ENVIRONMENT_PREFIX)
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(settings_from_environment()));
+        let mut builder = config::Config::builder().add_source(source).add_source(environment);
+        let flags = [
+            ("server.bind", overrides.bind.map(|bind| bind.to_string())),
+            ("database.url", overrides.database_url.clone()),
+            ("log.filter", overrides.log_filter.clone()),
+        ];
+        for (name, value) in flags {
+            builder = builder.set_override_option(name, value)?;
+        }
+        builder.build().and_then(config::Config::try_deserialize).map_err(without_values).context(
+            "the configuration cannot be used; docs/configuration.md lists every setting, `synoptic config` prints what is \
+             in force",
+        )
+    }
+
+    /// As TOML, with secrets hidden.
+    ///
+    /// # Errors
+    /// When it cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+/// What is wrong, without the values: one of them may be a password that stands in the wrong place.
+fn without_values(error: config::ConfigError) -> anyhow::Error {
+    match error {
+        config::ConfigError::FileParse { uri, cause } => {
+            // The cause shows the line; its last sentence says what is wrong there.
+            let cause = cause.to_string();
+            let (place, reason) = (
+                cause.lines().next().unwrap_or_default(),
+                cause.lines().last().unwrap_or_default(),
+            );
+            anyhow!(
+                "{} is not sound TOML: {place}: {reason}",
+                uri.as_deref().unwrap_or(DEFAULT_FILE)
+            )
+        }
+        config::ConfigError::Type { expected, key, .. } => {
+            anyhow!("`{}` must be {expected}", key.as_deref().unwrap_or("a setting"))
+        }
+        config::ConfigError::At { error, key, .. } => {
+            anyhow!(
+                "`{}`: {}",
+                key.as_deref().unwrap_or("a setting"),
+                without_values(*error)
+            )
+        }
+        other => anyhow!(other),
+    }
+}
+
+/// The variables that are settings: those that go down a level. Others that begin alike are not ours, such as the
+/// `SYNOPTIC_PORT` that Kubernetes sets beside a service of that name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn settings_from_environment() -> HashMap<String, String> {
+    let prefix = format!("{ENVIRONMENT_PREFIX}_");
+    let readable =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    readable
+        .filter(|(name, _)| name.strip_prefix(&prefix).is_some_and(|setting| setting.contains("__")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for url in [
+            "postgres://me:hunter2@db/synoptic",
+            "postgres://db/x?password=hunter2",
+            "postgres://me:a@hunter2@db/x",
+            "postgres://me:hun?ter2:hunter2@db/x",
+        ] {
+            let config = Config {
+                database: Database {
+                    url: DatabaseUrl::new(url),
+                    ..Database::default()
+                },
+                ..Config::default()
+            };
+            let shown = format!("{config:?} {}", config.to_toml().unwrap());
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_and_an_unknown_setting_is_named() {
+        let folder = std::env::temp_dir().join(format!("synoptic-config-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("synoptic.toml");
+        std::fs::write(&file, "[server]\nbind = \"0.0.0.0:9000\"\n").unwrap();
+        let config = Config::load(Some(&file), &Overrides::default()).unwrap();
+        assert_eq!(config.server.bind.port(), 9000);
+        let flags = Overrides {
+            bind: Some(([127, 0, 0, 1], 1).into()),
+            ..Overrides::default()
+        };
+        assert_eq!(Config::load(Some(&file), &flags).unwrap().server.bind.port(), 1);
+        std::fs::write(&file, "[server]\nbnd = \"0.0.0.0:9000\"\n").unwrap();
+        let error = format!("{:#}", Config::load(Some(&file), &Overrides::default()).unwrap_err());
+        assert!(error.contains("bnd"), "{error}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

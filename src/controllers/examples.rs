@@ -1,0 +1,40 @@
+//! The values that Swagger UI fills in. With the sample data (`serve --demo`) each of them works as it stands.
+
+use crate::services::demo;
+use uuid::Uuid;
+
+pub(super) fn collection() -> String {
+    demo::COLLECTION.to_owned()
+}
+
+pub(super) fn spare() -> String {
+    demo::SPARE.to_owned()
+}
+
+pub(super) fn document() -> String {
+    demo::TICKET.to_owned()
+}
+
+pub(super) fn new_document() -> String {
+    "T-2001".to_owned()
+}
+
+pub(super) fn spare_document() -> String {
+    demo::SPARE_TICKET.to_owned()
+}
+
+pub(super) fn taxonomy() -> String {
+    demo::TAXONOMY_SLUG.to_owned()
+}
+
+pub(super) fn version() -> i64 {
+    1
+}
+
+pub(super) fn analysis() -> Uuid {
+    demo::ANALYSIS
+}
+
+pub(super) fn spare_analysis() -> Uuid {
+    demo::SPARE_ANALYSIS
+}

@@ -1,0 +1,74 @@
+//! What a database error means for whoever asked: a conflict, a passing trouble, a full disk, or a fault of ours.
+
+use crate::domain::Error;
+use sqlx::error::{DatabaseError, ErrorKind};
+
+/// SQLite's primary result codes (<https://sqlite.org/rescode.html>); the low byte of an extended code.
+mod sqlite_code {
+    pub const BUSY: i64 = 5;
+    pub const LOCKED: i64 = 6;
+    pub const READONLY: i64 = 8;
+    pub const IOERR: i64 = 10;
+    pub const FULL: i64 = 13;
+    pub const CANTOPEN: i64 = 14;
+}
+
+/// Sorts an error of the database by what a client can do about it.
+#[must_use]
+pub fn map_error(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_) => unavailable(error),
+        sqlx::Error::Database(database) => match database.kind() {
+            ErrorKind::UniqueViolation => {
+                Error::Conflict("another request has stored the same name or id meanwhile".into())
+            }
+            ErrorKind::ForeignKeyViolation => Error::Conflict("what this refers to was deleted meanwhile".into()),
+            _ if is_full(database.as_ref()) => Error::StorageFull {
+                message: "the storage is full or cannot be written; nothing was changed".into(),
+                source: Some(error.into()),
+            },
+            _ if is_passing(database.as_ref()) => unavailable(error),
+            _ => Error::internal(error),
+        },
+        _ => Error::internal(error),
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> Error {
+    Error::Unavailable {
+        message: "the database does not answer at the moment; nothing was changed, try again later".into(),
+        source: Some(error.into()),
+    }
+}
+
+fn sqlite_primary_code(error: &dyn DatabaseError) -> Option<i64> {
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    error.code()?.parse::<i64>().ok().map(|code| code & 0xff)
+}
+
+fn is_full(error: &dyn DatabaseError) -> bool {
+    match sqlite_primary_code(error) {
+        Some(code) => matches!(code, sqlite_code::FULL | sqlite_code::READONLY),
+        // Class 53: disk full, out of memory and the like; 25006: read-only transaction.
+        None => error.code().is_some_and(|code| code == "53100" || code == "25006"),
+    }
+}
+
+fn is_passing(error: &dyn DatabaseError) -> bool {
+    match sqlite_primary_code(error) {
+        Some(code) => {
+            matches!(
+                code,
+                sqlite_code::BUSY | sqlite_code::LOCKED | sqlite_code::IOERR | sqlite_code::CANTOPEN
+            )
+        }
+        // Classes 08 (connection), 53 (resources), 57 (operator intervention), 40 (serialisation and deadlocks).
+        None => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))),
+    }
+}

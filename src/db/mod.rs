@@ -1,0 +1,164 @@
+//! The database: one of two kinds behind one pair of types. `Db` hands out transactions, `Tx` is one of them, and `on!`
+//! runs one body on whichever kind it is. Repositories write their SQL once; `pick` is for where the dialects differ.
+
+mod connect;
+mod errors;
+mod migrate;
+
+pub use connect::Pool;
+pub use errors::map_error;
+
+use crate::domain::Result;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+/// A connected, migrated database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One writing connection, because SQLite has one writer at a time, and several reading ones.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// An open transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Expands one body for both kinds of database, each statically typed: `on!(tx, |c| sqlx::query(SQL).execute(c).await)`.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, |$connection:ident| $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+            $crate::db::Tx::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+        }
+        .map_err($crate::db::map_error)
+    };
+}
+
+impl Db {
+    /// Begins a transaction that may write. On SQLite it takes the write lock at once: a transaction that turns from
+    /// reading to writing fails under concurrency, whatever the busy timeout.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when no connection or lock is to be had in time.
+    pub async fn write(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { writer, .. } => begin_sqlite(writer, "BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+        }
+        .map_err(map_error)
+    }
+
+    /// Begins a transaction that only reads, on one state of the database.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when no connection is to be had in time.
+    pub async fn read(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+        }
+        .map_err(map_error)
+    }
+
+    /// Closes every connection; SQLite folds its write-ahead log back into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Begins a transaction. SQLite ends one by itself when the disk is full or fails, of which sqlx does not learn: it takes the
+/// connection to be inside of it for ever. Such a connection is given up for a new one.
+async fn begin_sqlite(pool: &SqlitePool, begin: &'static str) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    let opened = pool.begin_with(begin).await;
+    if matches!(opened, Err(sqlx::Error::InvalidSavePointStatement)) {
+        drop(pool.acquire().await?.detach());
+        return pool.begin_with(begin).await;
+    }
+    opened
+}
+
+impl Tx {
+    /// # Errors
+    /// `Error::Unavailable` or `Error::StorageFull` when the database could not keep the changes; none are kept then.
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+        .map_err(map_error)
+    }
+
+    /// The text for this kind of database, where the dialects really differ.
+    #[must_use]
+    pub fn pick<T>(&self, sqlite: T, postgres: T) -> T {
+        match self {
+            Self::Sqlite(_) => sqlite,
+            Self::Postgres(_) => postgres,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Error;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_writing_goes_on_when_there_is_space_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", folder.path().join("full.db").display());
+        let db = Db::connect(
+            &address,
+            Pool {
+                connections: 1,
+                acquire_timeout: Duration::from_secs(5),
+            },
+        )
+        .await
+        .unwrap();
+        // As on a full disk, SQLite ends the transaction itself when the file may not grow.
+        let mut tx = db.write().await.unwrap();
+        on!(&mut tx, |c| sqlx::query("CREATE TABLE filler (bytes BLOB) STRICT")
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        on!(&mut tx, |c| sqlx::query("PRAGMA max_page_count = 8")
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+        let filler = "INSERT INTO filler VALUES (zeroblob(100000))";
+        let refused = on!(&mut tx, |c| sqlx::query(filler).execute(c).await.map(drop)).unwrap_err();
+        assert!(matches!(refused, Error::StorageFull { .. }), "{refused:?}");
+        drop(tx);
+        // The new connection has no such limit: there is space again.
+        for _ in 0..3 {
+            let mut tx = db.write().await.unwrap();
+            on!(&mut tx, |c| sqlx::query(filler).execute(c).await.map(drop)).unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+}

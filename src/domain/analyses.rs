@@ -1,0 +1,83 @@
+//! An analysis: one recorded answer, with everything needed to say later what was asked and what answered.
+
+use super::{
+    Timestamp,
+    answers::{Classification, Summary, SummaryOptions},
+    identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId},
+    labels::LabelId,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+
+/// The most inputs of one request.
+pub const LARGEST_ANALYSIS_BATCH: usize = 96;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AnalysisKind {
+    Summary,
+    Classification,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysisOutput {
+    Summary(Summary),
+    Classification(Classification),
+}
+
+/// What was wanted beyond the kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysisOptions {
+    Summary(SummaryOptions),
+    Classification {
+        threshold: f64,
+        /// The labels of a set that is stored nowhere else.
+        inline_labels: Option<Vec<super::labels::Label>>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct Analysis {
+    pub id: AnalysisId,
+    pub kind: AnalysisKind,
+    /// `None` for a text that was sent along and is stored nowhere.
+    pub document_id: Option<DocumentId>,
+    pub document_version: Option<i64>,
+    /// SHA-256 of the text that was analysed, in hexadecimal.
+    pub input_hash: String,
+    pub engine: String,
+    pub model: String,
+    pub taxonomy_id: Option<TaxonomyId>,
+    pub taxonomy_version: Option<i64>,
+    /// The label, for a classification that did not abstain.
+    pub label: Option<LabelId>,
+    /// A probability, for a classification.
+    pub confidence: Option<f64>,
+    pub options: Json<AnalysisOptions>,
+    pub output: Json<AnalysisOutput>,
+    /// How long the engine took, in microseconds.
+    pub duration_us: i64,
+    /// Whether another engine than the wanted one had to answer.
+    pub degraded: bool,
+    pub trace_id: Option<String>,
+    pub created_by: Option<ApiKeyId>,
+    pub created_at: Timestamp,
+}
+
+/// Which analyses a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AnalysisFilter {
+    pub collection_id: Option<CollectionId>,
+    pub document_id: Option<DocumentId>,
+    pub taxonomy_id: Option<TaxonomyId>,
+    pub kind: Option<AnalysisKind>,
+    pub label: Option<String>,
+    pub engine: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}

@@ -1,0 +1,56 @@
+//! A collection: a named stream of documents.
+
+use super::{
+    Timestamp,
+    errors::{Checks, Result},
+    identifiers::CollectionId,
+    text_fields::{Slug, check_required_text, check_text},
+};
+
+/// The longest name of a collection, taxonomy or label, in characters.
+pub const LONGEST_NAME: usize = 120;
+/// The longest description of a collection, taxonomy or label, in characters.
+pub const LONGEST_DESCRIPTION: usize = 2_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Collection {
+    pub id: CollectionId,
+    pub slug: Slug,
+    pub name: String,
+    pub description: String,
+    /// 1 when created, one more with every change; the ETag.
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a person may choose about a collection, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionFields {
+    pub slug: Slug,
+    pub name: String,
+    pub description: String,
+}
+
+impl CollectionFields {
+    /// Checks the fields; without a slug, the name suggests one.
+    ///
+    /// # Errors
+    /// `Error::Invalid` with every field that cannot be accepted.
+    pub fn new(slug: Option<&str>, name: &str, description: &str) -> Result<Self> {
+        let mut checks = Checks::default();
+        checks.take("", check_required_text("/name", name, LONGEST_NAME))?;
+        checks.take("", check_text("/description", description, LONGEST_DESCRIPTION))?;
+        let slug = match slug {
+            Some(slug) => checks.take("", Slug::parse("/slug", slug))?,
+            None => Some(Slug::from_name(name, "collection")),
+        };
+        checks.finish()?;
+        let slug = slug.unwrap_or_else(|| Slug::from_name(name, "collection"));
+        Ok(Self {
+            slug,
+            name: name.trim().to_owned(),
+            description: description.trim().to_owned(),
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! Recorded analyses, and how a request names the texts to be analysed.
+
+use super::problem::Problem;
+use crate::{
+    domain::{
+        Error, Result,
+        analyses::{self as records, AnalysisKind, AnalysisOutput},
+        answers,
+        identifiers::DocumentId,
+    },
+    services::analysis_tasks::Input,
+};
+use poem_openapi::{Enum, Object};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// One recorded answer.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Analysis {
+    pub id: Uuid,
+    pub kind: Kind,
+    /// Not there for a text that was sent along and is stored nowhere.
+    pub document_id: Option<Uuid>,
+    /// The version of the document that was read.
+    pub document_version: Option<i64>,
+    /// SHA-256 of the text that was read.
+    pub input_hash: String,
+    /// What answered.
+    pub engine: String,
+    pub model: String,
+    /// Not there for labels that came with the request.
+    pub taxonomy_id: Option<Uuid>,
+    pub taxonomy_version: Option<i64>,
+    /// The probability of the best label, for a classification. A summary has no confidence.
+    pub confidence: Option<f64>,
+    /// For the kind `summary`.
+    pub summary: Option<Summary>,
+    /// For the kind `classification`.
+    pub classification: Option<Classification>,
+    /// How long the engine took, in milliseconds.
+    pub duration_ms: f64,
+    /// Whether another engine than the wanted one had to answer.
+    pub degraded: bool,
+    /// The request that asked, as its logs name it.
+    pub trace_id: Option<String>,
+    pub created_at: OffsetDateTime,
+}
+
+impl Analysis {
+    #[must_use]
+    pub fn location(&self) -> String {
+        format!("/api/analyses/{}", self.id)
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case", rename = "AnalysisKind")]
+pub enum Kind {
+    Summary,
+    Classification,
+}
+
+impl From<Kind> for AnalysisKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Summary => Self::Summary,
+            Kind::Classification => Self::Classification,
+        }
+    }
+}
+
+/// Sentences of the source, word for word; never longer than the source.
+#[derive(Debug, Clone, Object)]
+pub struct Summary {
+    /// The sentences, joined by a space; Chinese and Japanese ones by nothing.
+    pub text: String,
+    pub sentences: Vec<Sentence>,
+}
+
+/// A sentence and its place in the source.
+#[derive(Debug, Clone, Object)]
+pub struct Sentence {
+    pub text: String,
+    /// Characters (Unicode code points) of the source before the sentence.
+    pub offset: usize,
+    /// Characters (Unicode code points) of the sentence.
+    pub length: usize,
+    /// How central the sentence is, 0 to 1.
+    pub rank_score: f64,
+}
+
+/// One label of the set, or none and the reason.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Classification {
+    /// The id of the label; not there when the engine abstains.
+    pub label: Option<String>,
+    /// Why there is no label.
+    pub abstained: Option<AbstainReason>,
+    /// Below this probability the engine abstains.
+    pub threshold: f64,
+    /// Every label of the set, most probable first; the scores add up to 1.
+    pub scores: Vec<Score>,
+}
+
+/// The probability of one label.
+#[derive(Debug, Clone, Object)]
+pub struct Score {
+    /// The id of the label.
+    pub label: String,
+    pub score: f64,
+}
+
+/// Why there is no label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum AbstainReason {
+    /// The best label's probability is below the threshold.
+    BelowThreshold,
+    /// The text has no word that the engine knows.
+    NoEvidence,
+    /// The engine does not know the language of the text.
+    UnsupportedLanguage,
+}
+
+impl From<records::Analysis> for Analysis {
+    fn from(analysis: records::Analysis) -> Self {
+        let (kind, summary, classification) = match analysis.output.0 {
+            AnalysisOutput::Summary(summary) => (Kind::Summary, Some(summary.into()), None),
+            AnalysisOutput::Classification(answer) => (Kind::Classification, None, Some(answer.into())),
+        };
+        let duration_ms = analysis.duration_us as f64 / 1_000.0;
+        Self {
+            id: analysis.id.0,
+            kind,
+            document_id: analysis.document_id.map(|id| id.0),
+            document_version: analysis.document_version,
+            input_hash: analysis.input_hash,
+            engine: analysis.engine,
+            model: analysis.model,
+            taxonomy_id: analysis.taxonomy_id.map(|id| id.0),
+            taxonomy_version: analysis.taxonomy_version,
+            confidence: analysis.confidence,
+            summary,
+            classification,
+            duration_ms,
+            degraded: analysis.degraded,
+            trace_id: analysis.trace_id,
+            created_at: analysis.created_at.as_offset_date_time(),
+        }
+    }
+}
+
+impl From<answers::Summary> for Summary {
+    fn from(summary: answers::Summary) -> Self {
+        let sentences = summary.sentences.into_iter().map(|sentence| Sentence {
+            text: sentence.text,
+            offset: sentence.offset,
+            length: sentence.length,
+            rank_score: sentence.rank_score,
+        });
+        Self {
+            text: summary.text,
+            sentences: sentences.collect(),
+        }
+    }
+}
+
+impl From<answers::Classification> for Classification {
+    fn from(answer: answers::Classification) -> Self {
+        let abstained = answer.abstained.map(|reason| match reason {
+            answers::AbstainReason::BelowThreshold => AbstainReason::BelowThreshold,
+            answers::AbstainReason::NoEvidence => AbstainReason::NoEvidence,
+            answers::AbstainReason::UnsupportedLanguage => AbstainReason::UnsupportedLanguage,
+        });
+        let scores = answer.scores.into_iter().map(|score| Score {
+            label: score.label.0,
+            score: score.score,
+        });
+        Self {
+            label: answer.label.map(|label| label.0),
+            abstained,
+            threshold: answer.threshold,
+            scores: scores.collect(),
+        }
+    }
+}
+
+/// The answers to a batch, in the order of its inputs.
+#[derive(Debug, Clone, Object)]
+pub struct AnalysisBatchResult {
+    pub results: Vec<AnalysisResult>,
+}
+
+/// The answer to one input: an analysis or a problem.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AnalysisResult {
+    pub analysis: Option<Analysis>,
+    pub error: Option<Problem>,
+}
+
+impl From<Vec<Result<records::Analysis>>> for AnalysisBatchResult {
+    fn from(answers: Vec<Result<records::Analysis>>) -> Self {
+        let result = |(index, answer): (usize, Result<records::Analysis>)| match answer {
+            Ok(analysis) => AnalysisResult {
+                analysis: Some(analysis.into()),
+                error: None,
+            },
+            Err(error) => {
+                let error = error.within(&format!("/inputs/{index}"));
+                AnalysisResult {
+                    analysis: None,
+                    error: Some(error.into()),
+                }
+            }
+        };
+        Self {
+            results: answers.into_iter().enumerate().map(result).collect(),
+        }
+    }
+}
+
+/// A page of analyses, newest first.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AnalysisPage {
+    pub items: Vec<Analysis>,
+    /// Where the next page begins; not there on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// One text: sent along, or stored. Exactly one of the two.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct AnalysisInput {
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 10_000_000))]
+    pub text: Option<String>,
+    #[serde(default)]
+    pub document_id: Option<Uuid>,
+}
+
+/// Takes one of the two ways to name a text.
+pub(super) fn input(text: Option<String>, document_id: Option<Uuid>) -> Result<Input> {
+    match (text, document_id) {
+        (Some(text), None) => Ok(Input::Text(text)),
+        (None, Some(id)) => Ok(Input::Document(DocumentId(id))),
+        (None, None) => Err(Error::invalid("", "must have `text` or `document_id`")),
+        (Some(_), Some(_)) => Err(Error::invalid(
+            "/document_id",
+            "cannot go with `text`: send one of the two",
+        )),
+    }
+}
+
+/// Each input, or what is wrong with it: one that cannot be read is answered in its own place.
+pub(super) fn inputs(batch: Vec<AnalysisInput>) -> Vec<Result<Input>> {
+    batch.into_iter().map(|one| input(one.text, one.document_id)).collect()
+}
+
+/// A text for the examples of this API.
+pub(super) const EXAMPLE_TEXT: &str = "We were charged twice for our subscription this month. The statement shows two identical card \
+    payments, although we have a single workspace. The billing page lists just one invoice. Nobody on our side changed the \
+    plan or updated the card. Please refund the duplicate charge and send us a written confirmation.";
+
+/// Inputs for the examples of this API.
+pub(super) fn example_inputs() -> Vec<AnalysisInput> {
+    let other = "The parcel was promised for Monday. Tracking has not moved since it left the depot in Leipzig. Can you \
+                 find out where it is?";
+    let input = |text: &str| AnalysisInput {
+        text: Some(text.to_owned()),
+        document_id: None,
+    };
+    vec![input(EXAMPLE_TEXT), input(other)]
+}

@@ -1,0 +1,185 @@
+//! Bodies of `POST /api/summarize`.
+
+use super::{
+    analyses::{AnalysisInput, EXAMPLE_TEXT, example_inputs, input, inputs},
+    body::objects,
+};
+use crate::{
+    domain::{
+        Error, Result,
+        answers::{DEFAULT_SENTENCES, SentenceOrder, SummaryLength, SummaryOptions, SummaryPreset},
+        documents::LONGEST_TEXT,
+        text_fields::check_text,
+    },
+    services::analysis_tasks::Input,
+};
+use poem_openapi::{Enum, Object, types::Example};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// How sentences are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "SentenceOrder")]
+pub enum Order {
+    /// As they stand in the source.
+    Offset,
+    /// Most central first.
+    Rank,
+}
+
+/// What kind of text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "SummaryPreset")]
+pub enum Preset {
+    /// Tickets, reviews, notes, papers.
+    General,
+    /// News, where the opening sentences count most.
+    News,
+}
+
+/// Checks the options that the single request and the batch share.
+fn summary_options(
+    sentences: Option<u8>,
+    max_chars: Option<usize>,
+    order: Option<Order>,
+    preset: Option<Preset>,
+    query: Option<String>,
+) -> Result<SummaryOptions> {
+    let length = match (sentences, max_chars) {
+        (Some(_), Some(_)) => {
+            return Err(Error::invalid(
+                "/max_chars",
+                "cannot go with `sentences`: send one of the two",
+            ));
+        }
+        (Some(count), None) if !(1..=20).contains(&count) => {
+            return Err(Error::invalid("/sentences", "must be 1 to 20"));
+        }
+        (None, Some(count)) if !(1..=LONGEST_TEXT).contains(&count) => {
+            return Err(Error::invalid("/max_chars", format!("must be 1 to {LONGEST_TEXT}")));
+        }
+        (None, Some(count)) => SummaryLength::MaxChars(count),
+        (count, None) => SummaryLength::Sentences(count.unwrap_or(DEFAULT_SENTENCES)),
+    };
+    if let Some(query) = &query {
+        check_text("/query", query, 1_000)?;
+    }
+    let order = match order {
+        None | Some(Order::Offset) => SentenceOrder::Offset,
+        Some(Order::Rank) => SentenceOrder::Rank,
+    };
+    let preset = match preset {
+        None | Some(Preset::General) => SummaryPreset::General,
+        Some(Preset::News) => SummaryPreset::News,
+    };
+    Ok(SummaryOptions {
+        length,
+        order,
+        preset,
+        query: query.filter(|query| !query.trim().is_empty()),
+    })
+}
+
+/// A text to be summarised.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct SummarizeRequest {
+    /// The text itself; or name a stored document with `document_id`.
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 10_000_000))]
+    pub text: Option<String>,
+    /// A stored document.
+    #[serde(default)]
+    pub document_id: Option<Uuid>,
+    /// At most this many sentences; 3 when neither this nor `max_chars` is given.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "20")))]
+    pub sentences: Option<u8>,
+    /// At most this many characters, instead of `sentences`.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    pub max_chars: Option<usize>,
+    /// `offset` when left out.
+    #[serde(default)]
+    pub order: Option<Order>,
+    /// `general` when left out.
+    #[serde(default)]
+    pub preset: Option<Preset>,
+    /// What the summary should be about; the text's own centre when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 1000))]
+    pub query: Option<String>,
+}
+
+impl SummarizeRequest {
+    /// # Errors
+    /// `Error::Invalid` with the field that cannot be accepted.
+    pub fn into_domain(self) -> Result<(Input, SummaryOptions)> {
+        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.query)?;
+        Ok((input(self.text, self.document_id)?, options))
+    }
+}
+
+impl Example for SummarizeRequest {
+    fn example() -> Self {
+        Self {
+            text: Some(EXAMPLE_TEXT.to_owned()),
+            document_id: None,
+            sentences: Some(2),
+            max_chars: None,
+            order: None,
+            preset: None,
+            query: None,
+        }
+    }
+}
+
+/// Up to 96 texts to be summarised alike.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
+pub struct SummarizeBatchRequest {
+    #[serde(deserialize_with = "objects")]
+    #[oai(validator(min_items = 1, max_items = 96))]
+    pub inputs: Vec<AnalysisInput>,
+    /// At most this many sentences each; 3 when neither this nor `max_chars` is given.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "20")))]
+    pub sentences: Option<u8>,
+    /// At most this many characters each, instead of `sentences`.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    pub max_chars: Option<usize>,
+    #[serde(default)]
+    pub order: Option<Order>,
+    #[serde(default)]
+    pub preset: Option<Preset>,
+    #[serde(default)]
+    #[oai(validator(max_length = 1000))]
+    pub query: Option<String>,
+}
+
+impl SummarizeBatchRequest {
+    /// # Errors
+    /// `Error::Invalid` with the fields that cannot be accepted.
+    pub fn into_domain(self) -> Result<(Vec<Result<Input>>, SummaryOptions)> {
+        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.query)?;
+        Ok((inputs(self.inputs), options))
+    }
+}
+
+impl Example for SummarizeBatchRequest {
+    fn example() -> Self {
+        Self {
+            inputs: example_inputs(),
+            sentences: Some(1),
+            max_chars: None,
+            order: None,
+            preset: None,
+            query: None,
+        }
+    }
+}

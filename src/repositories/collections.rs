@@ -1,0 +1,97 @@
+//! Rows of `collections`.
+
+use crate::{
+    db::Tx,
+    domain::{Result, collections::Collection, identifiers::CollectionId, text_fields::NameOrId},
+    on,
+};
+
+/// A collection; what follows says which.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, slug, name, description, version, created_at, updated_at FROM collections ",
+            $which
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO collections (id, slug, name, description, version, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
+const FIND_BY_ID: &str = select!("WHERE id = $1");
+const FIND_BY_SLUG: &str = select!("WHERE slug = $1");
+const LIST: &str = select!("ORDER BY id LIMIT $1");
+const LIST_AFTER: &str = select!("WHERE id > $2 ORDER BY id LIMIT $1");
+const SLUG_TAKEN: &str = "SELECT COUNT(*) FROM collections WHERE slug = $1 AND id <> $2";
+const UPDATE: &str = "UPDATE collections SET slug = $2, name = $3, description = $4, version = $5, updated_at = $6
+    WHERE id = $1 AND version = $5 - 1";
+const COUNT_DOCUMENTS: &str = "SELECT COUNT(*) FROM documents WHERE collection_id = $1";
+const DELETE: &str = "DELETE FROM collections WHERE id = $1";
+
+/// Says whether the slug was free.
+pub async fn insert(tx: &mut Tx, collection: &Collection) -> Result<bool> {
+    let rows = on!(tx, |c| sqlx::query(INSERT)
+        .bind(collection.id)
+        .bind(&collection.slug)
+        .bind(&collection.name)
+        .bind(&collection.description)
+        .bind(collection.version)
+        .bind(collection.created_at)
+        .bind(collection.updated_at)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+pub async fn find(tx: &mut Tx, name: &NameOrId<CollectionId>) -> Result<Option<Collection>> {
+    match name {
+        NameOrId::Id(id) => on!(tx, |c| sqlx::query_as(FIND_BY_ID).bind(id).fetch_optional(c).await),
+        NameOrId::Name(slug) => on!(tx, |c| sqlx::query_as(FIND_BY_SLUG).bind(slug).fetch_optional(c).await),
+    }
+}
+
+/// In the order of creation.
+pub async fn list(tx: &mut Tx, after: Option<CollectionId>, limit: i64) -> Result<Vec<Collection>> {
+    match after {
+        None => on!(tx, |c| sqlx::query_as(LIST).bind(limit).fetch_all(c).await),
+        Some(id) => on!(tx, |c| sqlx::query_as(LIST_AFTER)
+            .bind(limit)
+            .bind(id)
+            .fetch_all(c)
+            .await),
+    }
+}
+
+pub async fn slug_taken_by_another(tx: &mut Tx, collection: &Collection) -> Result<bool> {
+    let rows: i64 = on!(tx, |c| sqlx::query_scalar(SLUG_TAKEN)
+        .bind(&collection.slug)
+        .bind(collection.id)
+        .fetch_one(c)
+        .await)?;
+    Ok(rows > 0)
+}
+
+/// Says whether the stored version was still the one before this.
+pub async fn update(tx: &mut Tx, collection: &Collection) -> Result<bool> {
+    let rows = on!(tx, |c| sqlx::query(UPDATE)
+        .bind(collection.id)
+        .bind(&collection.slug)
+        .bind(&collection.name)
+        .bind(&collection.description)
+        .bind(collection.version)
+        .bind(collection.updated_at)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+pub async fn count_documents(tx: &mut Tx, id: CollectionId) -> Result<i64> {
+    on!(tx, |c| sqlx::query_scalar(COUNT_DOCUMENTS).bind(id).fetch_one(c).await)
+}
+
+/// Takes its documents and their analyses along.
+pub async fn delete(tx: &mut Tx, id: CollectionId) -> Result<()> {
+    on!(tx, |c| sqlx::query(DELETE).bind(id).execute(c).await.map(drop))
+}

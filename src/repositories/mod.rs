@@ -1,0 +1,9 @@
+//! SQL lives here and nowhere else: plain functions over an open transaction, one file a resource. They decide nothing.
+
+pub mod analyses;
+pub mod api_keys;
+pub mod collections;
+pub mod document_lists;
+pub mod documents;
+pub mod idempotency;
+pub mod taxonomies;

@@ -1,0 +1,146 @@
+//! Collections: create, list, get, update, delete.
+
+use super::changed_meanwhile;
+use crate::{
+    db::{Db, Tx},
+    domain::{
+        Clock, Error, Result,
+        collections::{Collection, CollectionFields},
+        etags::Expected,
+        identifiers::CollectionId,
+        paging::{Page, PageRequest},
+        text_fields::NameOrId,
+    },
+    repositories::collections,
+};
+
+#[derive(Clone)]
+pub struct Collections {
+    db: Db,
+    clock: Clock,
+}
+
+/// What a partial change says; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct CollectionPatch {
+    pub slug: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+}
+
+impl Collections {
+    #[must_use]
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock }
+    }
+
+    /// # Errors
+    /// `Error::Conflict` when the slug is taken.
+    pub async fn create(&self, fields: CollectionFields) -> Result<Collection> {
+        let now = self.clock.now();
+        let collection = Collection {
+            id: CollectionId::generate(),
+            slug: fields.slug,
+            name: fields.name,
+            description: fields.description,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut tx = self.db.write().await?;
+        if !collections::insert(&mut tx, &collection).await? {
+            return Err(slug_taken(&collection));
+        }
+        tx.commit().await?;
+        Ok(collection)
+    }
+
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, page: PageRequest<CollectionId>) -> Result<Page<Collection, CollectionId>> {
+        let mut tx = self.db.read().await?;
+        let rows = collections::list(&mut tx, page.after, i64::from(page.limit) + 1).await?;
+        Ok(Page::from_overfetched(rows, page.limit, |row| row.id))
+    }
+
+    /// # Errors
+    /// `Error::NotFound`.
+    pub async fn get(&self, name: &NameOrId<CollectionId>) -> Result<Collection> {
+        find(&mut self.db.read().await?, name).await
+    }
+
+    /// # Errors
+    /// `Error::NotFound`, `Error::PreconditionFailed`, `Error::Invalid`, or `Error::Conflict` when the slug is taken.
+    pub async fn update(
+        &self,
+        name: &NameOrId<CollectionId>,
+        expected: &Expected,
+        patch: CollectionPatch,
+    ) -> Result<Collection> {
+        let mut tx = self.db.write().await?;
+        let stored = find(&mut tx, name).await?;
+        expected.check("collection", stored.id.0, stored.version)?;
+        let fields = CollectionFields::new(
+            Some(patch.slug.as_deref().unwrap_or(stored.slug.as_str())),
+            patch.name.as_deref().unwrap_or(&stored.name),
+            patch.description.as_deref().unwrap_or(&stored.description),
+        )?;
+        let unchanged = CollectionFields {
+            slug: stored.slug.clone(),
+            name: stored.name.clone(),
+            description: stored.description.clone(),
+        };
+        if fields == unchanged {
+            return Ok(stored);
+        }
+        let changed = Collection {
+            slug: fields.slug,
+            name: fields.name,
+            description: fields.description,
+            version: stored.version + 1,
+            updated_at: self.clock.now(),
+            ..stored
+        };
+        if collections::slug_taken_by_another(&mut tx, &changed).await? {
+            return Err(slug_taken(&changed));
+        }
+        if !collections::update(&mut tx, &changed).await? {
+            return Err(changed_meanwhile("collection"));
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Deletes a collection; one that holds documents only when the caller says that they may go too.
+    ///
+    /// # Errors
+    /// `Error::NotFound`, `Error::PreconditionFailed`, or `Error::Conflict` when there are documents.
+    pub async fn delete(&self, name: &NameOrId<CollectionId>, expected: &Expected, with_documents: bool) -> Result<()> {
+        let mut tx = self.db.write().await?;
+        let stored = find(&mut tx, name).await?;
+        expected.check("collection", stored.id.0, stored.version)?;
+        let documents = collections::count_documents(&mut tx, stored.id).await?;
+        if documents > 0 && !with_documents {
+            return Err(Error::Conflict(format!(
+                "the collection holds {documents} documents; add `with_documents=true` to delete them and their \
+                 analyses too"
+            )));
+        }
+        collections::delete(&mut tx, stored.id).await?;
+        tx.commit().await
+    }
+}
+
+/// The collection of this name, inside a transaction.
+pub(super) async fn find(tx: &mut Tx, name: &NameOrId<CollectionId>) -> Result<Collection> {
+    collections::find(tx, name)
+        .await?
+        .ok_or_else(|| Error::not_found("collection", name))
+}
+
+fn slug_taken(collection: &Collection) -> Error {
+    Error::Conflict(format!(
+        "a collection with the slug `{}` exists already",
+        collection.slug
+    ))
+}

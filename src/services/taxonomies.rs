@@ -1,0 +1,212 @@
+//! Taxonomies: create, list, get, update, delete; every change is a new version.
+
+use super::changed_meanwhile;
+use crate::{
+    db::{Db, Tx},
+    domain::{
+        Clock, Error, Result,
+        etags::Expected,
+        identifiers::TaxonomyId,
+        paging::{Page, PageRequest},
+        taxonomies::{LabelDraft, Taxonomy, TaxonomyDraft, TaxonomyFields},
+        text_fields::{NameOrId, Slug},
+    },
+    repositories::taxonomies::{self, TaxonomyHead},
+};
+use sqlx::types::Json;
+
+#[derive(Clone)]
+pub struct Taxonomies {
+    db: Db,
+    clock: Clock,
+}
+
+/// What a change says; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct TaxonomyPatch {
+    pub slug: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    /// `Some(None)` takes the threshold away.
+    pub threshold: Option<Option<f64>>,
+    /// All the labels, as they are to be.
+    pub labels: Option<Vec<LabelDraft>>,
+}
+
+impl Taxonomies {
+    #[must_use]
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock }
+    }
+
+    /// # Errors
+    /// `Error::Invalid`, or `Error::Conflict` when the slug is taken.
+    pub async fn create(&self, slug: Option<&str>, draft: TaxonomyDraft) -> Result<Taxonomy> {
+        let slug = slug.map(|slug| Slug::parse("/slug", slug)).transpose()?;
+        let fields = draft.resolve(&[])?;
+        let slug = slug.unwrap_or_else(|| Slug::from_name(&fields.name, "taxonomy"));
+        let now = self.clock.now();
+        let taxonomy = Taxonomy {
+            id: TaxonomyId::generate(),
+            slug,
+            version: 1,
+            name: fields.name,
+            description: fields.description,
+            threshold: fields.threshold,
+            labels: Json(fields.labels),
+            created_at: now,
+            updated_at: now,
+        };
+        let mut tx = self.db.write().await?;
+        if !taxonomies::insert(&mut tx, &taxonomy).await? {
+            return Err(slug_taken(&taxonomy));
+        }
+        tx.commit().await?;
+        Ok(taxonomy)
+    }
+
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, page: PageRequest<TaxonomyId>) -> Result<Page<Taxonomy, TaxonomyId>> {
+        let mut tx = self.db.read().await?;
+        let rows = taxonomies::list(&mut tx, page.after, i64::from(page.limit) + 1).await?;
+        Ok(Page::from_overfetched(rows, page.limit, |row| row.id))
+    }
+
+    /// # Errors
+    /// `Error::NotFound`.
+    pub async fn get(&self, name: &NameOrId<TaxonomyId>) -> Result<Taxonomy> {
+        find(&mut self.db.read().await?, name).await
+    }
+
+    /// All versions, newest first.
+    ///
+    /// # Errors
+    /// `Error::NotFound`.
+    pub async fn list_versions(
+        &self,
+        name: &NameOrId<TaxonomyId>,
+        page: PageRequest<i64>,
+    ) -> Result<Page<Taxonomy, i64>> {
+        let mut tx = self.db.read().await?;
+        let taxonomy = find(&mut tx, name).await?;
+        let before = page.after.unwrap_or(i64::MAX);
+        let rows = taxonomies::list_versions(&mut tx, taxonomy.id, before, i64::from(page.limit) + 1).await?;
+        Ok(Page::from_overfetched(rows, page.limit, |row| row.version))
+    }
+
+    /// # Errors
+    /// `Error::NotFound`.
+    pub async fn get_version(&self, name: &NameOrId<TaxonomyId>, version: i64) -> Result<Taxonomy> {
+        let mut tx = self.db.read().await?;
+        find_version(&mut tx, name, version).await
+    }
+
+    /// Makes the next version. A change that changes nothing makes none.
+    ///
+    /// # Errors
+    /// `Error::NotFound`, `Error::PreconditionFailed`, `Error::Invalid`, or `Error::Conflict` when the slug is taken.
+    pub async fn update(
+        &self,
+        name: &NameOrId<TaxonomyId>,
+        expected: &Expected,
+        patch: TaxonomyPatch,
+    ) -> Result<Taxonomy> {
+        let mut tx = self.db.write().await?;
+        let stored = find(&mut tx, name).await?;
+        expected.check("taxonomy", stored.id.0, stored.version)?;
+        let changed = self.next_version(&stored, patch)?;
+        if changed.version == stored.version {
+            return Ok(stored);
+        }
+        if taxonomies::slug_taken_by_another(&mut tx, &changed).await? {
+            return Err(slug_taken(&changed));
+        }
+        if !taxonomies::update(&mut tx, &changed).await? {
+            return Err(changed_meanwhile("taxonomy"));
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    fn next_version(&self, stored: &Taxonomy, patch: TaxonomyPatch) -> Result<Taxonomy> {
+        let slug = match &patch.slug {
+            Some(slug) => Slug::parse("/slug", slug)?,
+            None => stored.slug.clone(),
+        };
+        let TaxonomyFields {
+            name,
+            description,
+            threshold,
+            labels,
+        } = TaxonomyDraft {
+            name: patch.name.unwrap_or_else(|| stored.name.clone()),
+            description: patch.description.unwrap_or_else(|| stored.description.clone()),
+            threshold: patch.threshold.unwrap_or(stored.threshold),
+            labels: patch
+                .labels
+                .unwrap_or_else(|| stored.labels.iter().map(LabelDraft::from).collect()),
+        }
+        .resolve(&stored.labels)?;
+        let same = Taxonomy {
+            slug,
+            name,
+            description,
+            threshold,
+            labels: Json(labels),
+            ..stored.clone()
+        };
+        if same == *stored {
+            return Ok(same);
+        }
+        Ok(Taxonomy {
+            version: stored.version + 1,
+            updated_at: self.clock.now(),
+            ..same
+        })
+    }
+
+    /// Deletes a taxonomy; one that was used only when the caller says that the analyses may go too.
+    ///
+    /// # Errors
+    /// `Error::NotFound`, `Error::PreconditionFailed`, or `Error::Conflict` when there are analyses.
+    pub async fn delete(&self, name: &NameOrId<TaxonomyId>, expected: &Expected, with_analyses: bool) -> Result<()> {
+        let mut tx = self.db.write().await?;
+        let stored = find(&mut tx, name).await?;
+        expected.check("taxonomy", stored.id.0, stored.version)?;
+        let analyses = taxonomies::count_analyses(&mut tx, stored.id).await?;
+        if analyses > 0 && !with_analyses {
+            return Err(Error::Conflict(format!(
+                "{analyses} analyses were made with the taxonomy; add `with_analyses=true` to delete them too"
+            )));
+        }
+        taxonomies::delete(&mut tx, stored.id).await?;
+        tx.commit().await
+    }
+}
+
+/// The taxonomy of this name at its newest version, inside a transaction.
+pub(super) async fn find(tx: &mut Tx, name: &NameOrId<TaxonomyId>) -> Result<Taxonomy> {
+    taxonomies::find(tx, name)
+        .await?
+        .ok_or_else(|| Error::not_found("taxonomy", name))
+}
+
+/// Which taxonomy has this name, and its newest version.
+pub(super) async fn find_head(tx: &mut Tx, name: &NameOrId<TaxonomyId>) -> Result<TaxonomyHead> {
+    taxonomies::find_head(tx, name)
+        .await?
+        .ok_or_else(|| Error::not_found("taxonomy", name))
+}
+
+/// The taxonomy of this name at one of its versions, inside a transaction.
+pub(super) async fn find_version(tx: &mut Tx, name: &NameOrId<TaxonomyId>, version: i64) -> Result<Taxonomy> {
+    let taxonomy = find(tx, name).await?;
+    taxonomies::find_version(tx, taxonomy.id, version)
+        .await?
+        .ok_or_else(|| Error::not_found("taxonomy version", format!("{}/{version}", taxonomy.slug)))
+}
+
+fn slug_taken(taxonomy: &Taxonomy) -> Error {
+    Error::Conflict(format!("a taxonomy with the slug `{}` exists already", taxonomy.slug))
+}

@@ -1,0 +1,97 @@
+//! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
+
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::{sync::Arc, time::Duration};
+
+/// Seconds, as the stable HTTP conventions advise.
+const HTTP_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// The metrics of one server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    request_duration: HistogramVec,
+    active_requests: IntGauge,
+}
+
+/// What is known of a request when it has been answered.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLabels<'a> {
+    /// A standard method, or `_OTHER`.
+    pub method: &'a str,
+    /// The route's template (`/api/collections/{collection}`), empty when there is none.
+    pub route: &'a str,
+    /// The operation id of the OpenAPI document, empty when there is none.
+    pub operation: &'a str,
+    pub status: u16,
+}
+
+impl Metrics {
+    /// # Errors
+    /// When two metrics have one name.
+    pub fn new(version: &str) -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        let request_duration = HistogramVec::new(
+            HistogramOpts::new(
+                "http_server_request_duration_seconds",
+                "How long requests took, in seconds.",
+            )
+            .buckets(HTTP_BUCKETS.to_vec()),
+            &[
+                "http_request_method",
+                "http_route",
+                "operation",
+                "http_response_status_code",
+            ],
+        )?;
+        let active_requests = IntGauge::new(
+            "http_server_active_requests",
+            "Requests that are being worked on at this moment.",
+        )?;
+        let build = IntGaugeVec::new(
+            Opts::new("synoptic_build_info", "Always 1; the label says which build."),
+            &["version"],
+        )?;
+        build.with_label_values(&[version]).set(1);
+        registry.register(Box::new(request_duration.clone()))?;
+        registry.register(Box::new(active_requests.clone()))?;
+        registry.register(Box::new(build))?;
+        Ok(Self(Arc::new(Inner {
+            registry,
+            request_duration,
+            active_requests,
+        })))
+    }
+
+    pub fn request_began(&self) {
+        self.0.active_requests.inc();
+    }
+
+    pub fn request_ended(&self) {
+        self.0.active_requests.dec();
+    }
+
+    pub fn request_answered(&self, labels: RequestLabels<'_>, took: Duration) {
+        let status = labels.status.to_string();
+        self.0
+            .request_duration
+            .with_label_values(&[labels.method, labels.route, labels.operation, &status])
+            .observe(took.as_secs_f64());
+    }
+
+    /// The Prometheus text exposition and its content type.
+    ///
+    /// # Errors
+    /// When a metric cannot be written.
+    pub fn render(&self) -> anyhow::Result<(String, Vec<u8>)> {
+        let encoder = TextEncoder::new();
+        let mut text = Vec::new();
+        encoder.encode(&self.0.registry.gather(), &mut text)?;
+        Ok((encoder.format_type().to_owned(), text))
+    }
+}

@@ -1,0 +1,16 @@
+//! What can be said of a text without an engine: its sentences, its word pieces, its language.
+//!
+//! Everything here is a pure function of its input: no I/O, no clock, no panic on any text. Places in a text are byte
+//! ranges into it; `engines::embedded` turns them into the character offsets that the API shows.
+
+mod abbreviations;
+mod hashing;
+pub mod language;
+mod letters;
+mod lines;
+pub mod sentences;
+pub mod tokens;
+
+pub use hashing::{hash_bytes, hash_document, hash_text};
+pub use language::{Language, detect_language};
+pub use sentences::sentences;
