@@ -1,0 +1,27 @@
+# Everything a person runs by hand. `make test` is the whole test command: it installs what the tests need, then runs all of them.
+
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
+
+.PHONY: test check openapi bench bench-http
+
+test: ## Install what the tests need and run every test.
+	scripts/install-test-tools.sh
+	scripts/run-tests.sh
+
+check: ## Formatting and lints, warnings as errors.
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+openapi: ## Write docs/openapi.json anew.
+	cargo run --quiet --locked -- openapi > docs/openapi.json.partial
+	mv docs/openapi.json.partial docs/openapi.json
+
+bench: ## Accuracy, ROUGE and speed of the embedded engine, next to Python baselines; writes docs/benchmarks.md.
+	cargo bench --locked --bench engine
+	cargo build --release --locked --example quality
+	python3 -m venv "$(CARGO_TARGET_DIR)/../bench-venv"
+	"$(CARGO_TARGET_DIR)/../bench-venv/bin/pip" install --quiet -r scripts/bench/requirements.txt
+	"$(CARGO_TARGET_DIR)/../bench-venv/bin/python" scripts/bench/run.py "$(CARGO_TARGET_DIR)/release/examples/quality" docs/benchmarks.md
+
+bench-http: ## Requests a second of the server, next to a bare handler.
+	scripts/bench/http.sh

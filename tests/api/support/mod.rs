@@ -1,0 +1,231 @@
+//! The harness: [`TestApp`] is a server over a database of its own, [`Answer`] what it says, [`spec`] the OpenAPI document as
+//! tests walk it, [`schema`] a check of an answer against it.
+
+pub mod answer;
+pub mod schema;
+pub mod spec;
+
+pub use answer::Answer;
+
+use poem::{
+    Body, Endpoint, EndpointExt, Response,
+    endpoint::BoxEndpoint,
+    http::Method,
+    test::{TestClient, TestRequestBuilder},
+};
+use serde_json::Value;
+use std::{path::PathBuf, time::Duration};
+use synoptic::{
+    app::App,
+    config::{Config, DatabaseUrl},
+    domain::{Clock, Timestamp},
+    services::{Services, demo},
+};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+/// When tests take place, until they let time go on.
+const MORNING: &str = "2026-03-01T08:00:00Z";
+
+pub type Server = BoxEndpoint<'static, Response>;
+pub type Request<'a> = TestRequestBuilder<'a, Server>;
+
+/// A server in process over a database file of its own, with a key that it accepts. The clock stands until it is told to go on.
+pub struct TestApp {
+    pub services: Services,
+    pub key: String,
+    pub clock: Clock,
+    client: TestClient<Server>,
+    app: App,
+    folder: Folder,
+}
+
+impl TestApp {
+    /// An empty server.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// An empty server whose configuration is changed first.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        static EMPTY: OnceCell<Template> = OnceCell::const_new();
+        Self::over(EMPTY.get_or_init(|| Template::make(false)).await, change).await
+    }
+
+    /// A server with the sample data of `serve --demo`.
+    pub async fn demo() -> Self {
+        static DEMO: OnceCell<Template> = OnceCell::const_new();
+        Self::over(DEMO.get_or_init(|| Template::make(true)).await, |_| {}).await
+    }
+
+    async fn over(template: &Template, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = Folder::new();
+        let file = folder.0.join("synoptic.db");
+        std::fs::write(&file, &template.database).unwrap();
+        let mut config = config(&file);
+        change(&mut config);
+        let clock = Clock::fixed(time(MORNING));
+        let app = App::build(config, clock.clone()).await.unwrap();
+        let client = TestClient::new(app.endpoint().unwrap().boxed());
+        let services = app.services.clone();
+        Self {
+            services,
+            key: template.key.clone(),
+            clock,
+            client,
+            app,
+            folder,
+        }
+    }
+
+    /// A request with the key; [`send`] sends it.
+    pub fn request(&self, method: &str, path: impl AsRef<str>) -> Request<'_> {
+        self.anonymous(method, path)
+            .header("authorization", format!("Bearer {}", self.key))
+    }
+
+    /// A request without a key.
+    pub fn anonymous(&self, method: &str, path: impl AsRef<str>) -> Request<'_> {
+        self.client
+            .request(Method::from_bytes(method.as_bytes()).unwrap(), path.as_ref())
+    }
+
+    pub async fn get(&self, path: impl AsRef<str>) -> Answer {
+        send(self.request("GET", path)).await
+    }
+
+    pub async fn delete(&self, path: impl AsRef<str>) -> Answer {
+        send(self.request("DELETE", path)).await
+    }
+
+    pub async fn post(&self, path: impl AsRef<str>, body: Value) -> Answer {
+        send(self.request("POST", path).body_json(&body)).await
+    }
+
+    pub async fn put(&self, path: impl AsRef<str>, body: Value) -> Answer {
+        send(self.request("PUT", path).body_json(&body)).await
+    }
+
+    pub async fn patch(&self, path: impl AsRef<str>, body: Value) -> Answer {
+        send(self.request("PATCH", path).body_json(&body)).await
+    }
+
+    /// A POST whose body is taken as it is.
+    pub async fn post_raw(&self, path: impl AsRef<str>, body: impl Into<Body>) -> Answer {
+        send(self.request("POST", path).content_type("application/json").body(body)).await
+    }
+
+    /// Lets one second go by.
+    pub fn tick(&self) {
+        self.clock.set(Timestamp::new(
+            self.clock.now().as_offset_date_time() + Duration::from_secs(1),
+        ));
+    }
+
+    /// Makes the collection `notes`.
+    pub async fn with_notes() -> Self {
+        let app = Self::new().await;
+        app.post("/api/collections", serde_json::json!({"name": "Notes"}))
+            .await
+            .created();
+        app
+    }
+
+    /// Stores a document in `notes` and returns it.
+    pub async fn note(&self, body: Value) -> Value {
+        self.post("/api/collections/notes/documents", body)
+            .await
+            .created()
+            .body
+            .clone()
+    }
+
+    /// What another process would find after this one: nothing in memory, the same database.
+    pub async fn restart(self) -> Self {
+        let Self {
+            app,
+            key,
+            folder,
+            client,
+            services,
+            ..
+        } = self;
+        // Closing waits for everything that can still ask for work to be done.
+        drop((client, services));
+        app.close().await;
+        let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
+        Self::over(&Template { database, key }, |_| {}).await
+    }
+
+    /// Takes the database away from under the server, which must not have read from it before.
+    pub fn lose_database(&self) {
+        std::fs::remove_dir_all(&self.folder.0).unwrap();
+    }
+
+    /// Everything that is stored.
+    pub fn database_bytes(&self) -> Vec<u8> {
+        let files = ["synoptic.db", "synoptic.db-wal"].map(|name| std::fs::read(self.folder.0.join(name)));
+        files.into_iter().flatten().flatten().collect()
+    }
+}
+
+/// Sends a request and reads the whole answer. Every answer names its trace.
+pub async fn send<E: Endpoint>(request: TestRequestBuilder<'_, E>) -> Answer {
+    let answer = Answer::read(request.send().await.0).await;
+    assert!(
+        answer.header("x-trace-id").is_some_and(|id| id.len() == 32),
+        "no trace id: {answer:?}"
+    );
+    answer
+}
+
+pub fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// A migrated database in memory, made once per test process, and the key that it knows.
+struct Template {
+    database: Vec<u8>,
+    key: String,
+}
+
+impl Template {
+    async fn make(with_demo: bool) -> Self {
+        let folder = Folder::new();
+        let file = folder.0.join("template.db");
+        let app = App::build(config(&file), Clock::fixed(time(MORNING))).await.unwrap();
+        let (_, secret) = app.services.api_keys.create("test").await.unwrap();
+        if with_demo {
+            demo::load(&app.services).await.unwrap();
+        }
+        // Closing folds the write-ahead log into the file.
+        app.close().await;
+        Self {
+            database: std::fs::read(&file).unwrap(),
+            key: secret.reveal().to_owned(),
+        }
+    }
+}
+
+fn config(file: &std::path::Path) -> Config {
+    let mut config = Config::default();
+    config.database.url = DatabaseUrl::new(format!("sqlite:{}", file.display()));
+    config
+}
+
+/// A folder that goes away with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("synoptic-api-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

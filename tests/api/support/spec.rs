@@ -1,0 +1,147 @@
+//! The OpenAPI document, as tests walk through it: what each operation takes, its examples, and what it promises to answer.
+
+use serde_json::Value;
+
+/// Operations that need no key; everything else answers 401 without one.
+pub const PUBLIC: [&str; 2] = ["livez", "readyz"];
+
+pub struct Spec(Value);
+
+pub struct Operation<'a> {
+    spec: &'a Spec,
+    pub method: String,
+    pub path: &'a str,
+    definition: &'a Value,
+}
+
+impl Spec {
+    pub async fn load() -> Self {
+        let text = synoptic::app::openapi_document().await.unwrap();
+        Self(serde_json::from_str(&text).unwrap())
+    }
+
+    pub fn operations(&self) -> Vec<Operation<'_>> {
+        let paths = self.0["paths"].as_object().unwrap();
+        let operations = paths.iter().flat_map(|(path, methods)| {
+            methods
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, definition)| Operation {
+                    spec: self,
+                    method: method.to_uppercase(),
+                    path,
+                    definition,
+                })
+        });
+        operations.collect()
+    }
+
+    /// Follows `$ref`, and `allOf` with one, to the schema itself.
+    pub fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let pointer = reference.trim_start_matches('#');
+            return self.resolve(
+                self.0
+                    .pointer(pointer)
+                    .unwrap_or_else(|| panic!("{reference} leads nowhere")),
+            );
+        }
+        match schema["allOf"]
+            .as_array()
+            .and_then(|parts| parts.iter().find(|part| part.get("$ref").is_some()))
+        {
+            Some(part) => self.resolve(part),
+            None => schema,
+        }
+    }
+}
+
+fn words(example: &Value) -> String {
+    example.as_str().map_or_else(|| example.to_string(), str::to_owned)
+}
+
+impl<'a> Operation<'a> {
+    pub fn id(&self) -> &'a str {
+        self.definition["operationId"].as_str().unwrap()
+    }
+
+    pub fn is_public(&self) -> bool {
+        PUBLIC.contains(&self.id())
+    }
+
+    /// The address with the documented example of every parameter that has one.
+    pub fn example_address(&self) -> String {
+        let mut path = self.path.to_owned();
+        let mut query = Vec::new();
+        for parameter in self.definition["parameters"].as_array().unwrap() {
+            let (name, example) = (parameter["name"].as_str().unwrap(), &parameter["example"]);
+            let text = words(example);
+            match parameter["in"].as_str().unwrap() {
+                "path" => {
+                    assert!(
+                        !example.is_null(),
+                        "{}: the path parameter {name} has no example",
+                        self.id()
+                    );
+                    path = path.replace(&format!("{{{name}}}"), &text);
+                }
+                // An object is sent as its fields (`style: form`, `explode: true`).
+                "query" if example.is_object() => {
+                    let fields = example.as_object().unwrap().iter();
+                    query.extend(fields.map(|(name, value)| format!("{name}={}", words(value))));
+                }
+                "query" if !example.is_null() => query.push(format!("{name}={text}")),
+                _ => assert!(example.is_null(), "{}: {name}: teach the test to send it", self.id()),
+            }
+        }
+        assert!(
+            !path.contains(['{', ':']),
+            "{}: {path} has a parameter that is not documented",
+            self.id()
+        );
+        if query.is_empty() {
+            path
+        } else {
+            format!("{path}?{}", query.join("&"))
+        }
+    }
+
+    /// The schema of the request body.
+    pub fn body_schema(&self) -> Option<&'a Value> {
+        let schema = self.definition["requestBody"]["content"]["application/json"].get("schema")?;
+        Some(self.spec.resolve(schema))
+    }
+
+    /// The documented example of the request body.
+    pub fn example_body(&self) -> Option<Value> {
+        let schema = self.body_schema()?;
+        Some(
+            schema
+                .get("example")
+                .cloned()
+                .unwrap_or_else(|| panic!("{}: the body has no example", self.id())),
+        )
+    }
+
+    /// The documented schema of an answer: `None` for a status that is not documented, `Null` for one without a body.
+    pub fn answer_schema(&self, status: u16) -> Option<Value> {
+        let answer = self.definition["responses"].get(status.to_string())?;
+        let content = answer["content"].as_object();
+        Some(
+            content
+                .and_then(|content| content.values().next())
+                .map_or(Value::Null, |media| media["schema"].clone()),
+        )
+    }
+
+    /// The headers that an answer promises.
+    pub fn promised_headers(&self, status: u16) -> Vec<String> {
+        let headers = self.definition["responses"][status.to_string()]["headers"].as_object();
+        let required = headers
+            .into_iter()
+            .flatten()
+            .filter(|(_, header)| header["required"] == true);
+        required.map(|(name, _)| name.clone()).collect()
+    }
+}

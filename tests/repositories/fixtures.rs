@@ -1,0 +1,168 @@
+//! Rows for tests.
+
+use serde_json::json;
+use sqlx::types::Json;
+use synoptic::{
+    db::{Db, Tx},
+    domain::{
+        Timestamp,
+        analyses::{Analysis, AnalysisKind, AnalysisOptions, AnalysisOutput},
+        answers::{
+            Classification, LabelScore, SentenceOrder, Summary, SummaryLength, SummaryOptions, SummaryPreset,
+            SummarySentence,
+        },
+        collections::Collection,
+        documents::{Document, DocumentHead},
+        identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
+        labels::{Label, LabelId},
+        taxonomies::Taxonomy,
+        text_fields::Slug,
+    },
+    repositories,
+};
+
+/// Seconds after a morning in March, with microseconds that must survive.
+pub fn at(seconds: u32) -> Timestamp {
+    Timestamp::parse(&format!(
+        "2026-03-01T08:{:02}:{:02}.123456Z",
+        seconds / 60,
+        seconds % 60
+    ))
+    .unwrap()
+}
+
+pub fn slug(text: &str) -> Slug {
+    Slug::parse("/slug", text).unwrap()
+}
+
+pub fn collection(name: &str) -> Collection {
+    Collection {
+        id: CollectionId::generate(),
+        slug: slug(name),
+        name: format!("The {name}"),
+        description: "Ümläüte, 漢字 & 'quotes'".to_owned(),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(1),
+    }
+}
+
+pub fn document(collection: &Collection, external_id: Option<&str>, seconds: u32, text: &str) -> Document {
+    let attributes = json!({"plan": "pro", "n": 1, "deep": {"list": [1, null, true, 1.5, "ß"]}});
+    let head = DocumentHead {
+        id: DocumentId::generate(),
+        collection_id: collection.id,
+        external_id: external_id.map(str::to_owned),
+        title: None,
+        attributes: Json(attributes.as_object().unwrap().clone()),
+        language: Some("en".to_owned()),
+        content_hash: "0".repeat(64),
+        version: 1,
+        created_at: at(seconds),
+        updated_at: at(seconds),
+    };
+    Document {
+        head,
+        text: text.to_owned(),
+    }
+}
+
+pub fn taxonomy(name: &str) -> Taxonomy {
+    let label = |id: &str| Label {
+        id: LabelId(id.to_owned()),
+        name: id.to_uppercase(),
+        description: String::new(),
+        examples: vec!["one".to_owned(), "zwölf".to_owned()],
+    };
+    Taxonomy {
+        id: TaxonomyId::generate(),
+        slug: slug(name),
+        version: 1,
+        name: name.to_owned(),
+        description: "What it is about.".to_owned(),
+        threshold: Some(0.25),
+        labels: Json(vec![label("billing"), label("other")]),
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub fn summary(document: Option<&Document>, seconds: u32) -> Analysis {
+    let sentence = SummarySentence {
+        text: "It rained.".to_owned(),
+        offset: 3,
+        length: 10,
+        rank_score: 0.1 + 0.2,
+    };
+    let options = SummaryOptions {
+        length: SummaryLength::MaxChars(100),
+        order: SentenceOrder::Rank,
+        preset: SummaryPreset::News,
+        query: Some("rain".to_owned()),
+    };
+    Analysis {
+        id: AnalysisId::generate(),
+        kind: AnalysisKind::Summary,
+        document_id: document.map(|document| document.id),
+        document_version: document.map(|document| document.version),
+        input_hash: "1".repeat(64),
+        engine: "embedded".to_owned(),
+        model: "model".to_owned(),
+        taxonomy_id: None,
+        taxonomy_version: None,
+        label: None,
+        confidence: None,
+        options: Json(AnalysisOptions::Summary(options)),
+        output: Json(AnalysisOutput::Summary(Summary {
+            text: "It rained.".to_owned(),
+            sentences: vec![sentence],
+        })),
+        duration_us: 1_234,
+        degraded: false,
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
+        created_by: None,
+        created_at: at(seconds),
+    }
+}
+
+pub fn classification(document: Option<&Document>, taxonomy: &Taxonomy, label: Option<&str>, seconds: u32) -> Analysis {
+    let label = label.map(|label| LabelId(label.to_owned()));
+    let answer = Classification {
+        label: label.clone(),
+        confidence: 0.75,
+        scores: vec![LabelScore {
+            label: LabelId("billing".to_owned()),
+            score: 0.75,
+        }],
+        threshold: 0.25,
+        abstained: None,
+    };
+    Analysis {
+        kind: AnalysisKind::Classification,
+        taxonomy_id: Some(taxonomy.id),
+        taxonomy_version: Some(taxonomy.version),
+        label,
+        confidence: Some(0.75),
+        options: Json(AnalysisOptions::Classification {
+            threshold: 0.25,
+            inline_labels: None,
+        }),
+        output: Json(AnalysisOutput::Classification(answer)),
+        degraded: true,
+        ..summary(document, seconds)
+    }
+}
+
+/// Stores a collection with these documents.
+pub async fn store(db: &Db, collection: &Collection, documents: &[&Document]) {
+    let mut tx = db.write().await.unwrap();
+    assert!(repositories::collections::insert(&mut tx, collection).await.unwrap());
+    for document in documents {
+        assert!(repositories::documents::insert(&mut tx, document).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+}
+
+pub async fn write(db: &Db) -> Tx {
+    db.write().await.unwrap()
+}

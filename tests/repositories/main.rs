@@ -1,0 +1,21 @@
+//! Every statement of every repository, executed on SQLite and on PostgreSQL: each test runs on both.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod databases;
+mod fixtures;
+mod postgres;
+
+mod analyses;
+mod api_keys;
+mod collections;
+mod document_lists;
+mod documents;
+mod idempotency;
+mod sample;
+mod taxonomies;

@@ -1,0 +1,119 @@
+//! A PostgreSQL server of our own: a throw-away cluster in a temporary folder on a Unix socket, begun with the first test and
+//! ended with the process. Nothing of a server that the machine may have is touched.
+
+use sqlx::{Connection, PgConnection};
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{ChildStdin, Command, Stdio},
+    sync::OnceLock,
+};
+use uuid::Uuid;
+
+const INSTALL: &str =
+    "PostgreSQL is not installed, and repositories are tested on it too: apt-get install -y postgresql";
+/// Who runs the server when the tests run as root, which PostgreSQL refuses to be run by; also its superuser.
+const SERVER_USER: &str = "postgres";
+
+/// The address of a new empty database.
+pub async fn new_database() -> String {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let socket = SERVER.get_or_init(start).folder.display();
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let address = |database: &str| format!("postgres://{SERVER_USER}@localhost/{database}?host={socket}");
+    let mut connection = PgConnection::connect(&address("postgres"))
+        .await
+        .expect("the PostgreSQL server answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    address(&name)
+}
+
+/// A running server; it ends when this end of its standard input is closed, however the tests end.
+struct Server {
+    /// Where its socket is.
+    folder: PathBuf,
+    _input: ChildStdin,
+}
+
+fn start() -> Server {
+    let programs = programs().expect(INSTALL);
+    // Short, because the path of a socket may have 107 bytes at most.
+    let folder = std::env::temp_dir().join(format!("syn-pg-{}", Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!(
+        "set -e; cd '{folder}'; export PATH='{programs}':$PATH; \
+         initdb -D data -U {SERVER_USER} -A trust -E UTF8 --locale=C -N >initdb.log 2>&1; \
+         pg_ctl -D data -w -l server.log -o \"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off \
+         -c full_page_writes=off -c synchronous_commit=off -c shared_buffers=16MB -c max_connections=100\" start >/dev/null; \
+         trap '' INT TERM HUP; echo ready; cat >/dev/null; pg_ctl -D data -m immediate stop >/dev/null 2>&1; cd /; rm -rf '{folder}'",
+        folder = folder.display(),
+        programs = programs.display(),
+    );
+    run(&folder, &script).unwrap_or_else(|| {
+        let log = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        panic!(
+            "the PostgreSQL server did not start:\n{}\n{}",
+            log("initdb.log"),
+            log("server.log")
+        )
+    })
+}
+
+/// Where Debian and others keep the programs of the server.
+fn programs() -> Option<PathBuf> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
+    let others = [
+        "/usr/bin",
+        "/usr/local/bin",
+        "/opt/homebrew/bin",
+        "/usr/local/pgsql/bin",
+    ]
+    .map(PathBuf::from);
+    let mut found: Vec<PathBuf> = debian
+        .chain(others)
+        .filter(|folder| folder.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of these tests that starts another program"
+)]
+fn run(folder: &Path, script: &str) -> Option<Server> {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let mut command = if is_root {
+        let given = Command::new("chown").arg(SERVER_USER).arg(folder).status();
+        assert!(given.is_ok_and(|status| status.success()), "{INSTALL}");
+        let mut command = Command::new("runuser");
+        command.args(["-u", SERVER_USER, "--", "sh", "-c", script]);
+        command
+    } else {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    };
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let mut said = String::new();
+    BufReader::new(child.stdout.take()?).read_line(&mut said).ok()?;
+    let input = child.stdin.take()?;
+    (said.trim() == "ready").then(|| Server {
+        folder: folder.to_owned(),
+        _input: input,
+    })
+}
