@@ -9,7 +9,7 @@ use crate::{
     domain::{
         Error, Result,
         taxonomies::{LabelDraft, resolve_labels},
-        text_fields::NameOrId,
+        text_fields::{NameOrId, Slug, check_text},
     },
     services::analysis_tasks::{Input, LabelSource},
 };
@@ -50,6 +50,9 @@ pub struct ClassifyRequest {
 pub type Classify<Inputs> = (Inputs, LabelSource, Option<f64>);
 
 fn label_source(taxonomy: Option<String>, version: Option<i64>, labels: Option<Vec<NewLabel>>) -> Result<LabelSource> {
+    if let Some(name) = &taxonomy {
+        check_text("/taxonomy", name, Slug::LONGEST)?;
+    }
     match (taxonomy, labels) {
         (Some(name), None) => Ok(LabelSource::Taxonomy {
             name: NameOrId::parse(&name),

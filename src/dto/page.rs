@@ -76,7 +76,7 @@ impl<'a> Question<'a> {
 /// `Error::Invalid` with the first unknown or repeated parameter.
 pub fn check_parameters(request: &Request, known: &[&str], prefix: Option<&str>) -> Result<()> {
     let pairs = query_pairs(request);
-    for (index, (name, _)) in pairs.iter().enumerate() {
+    for (index, (name, value)) in pairs.iter().enumerate() {
         let expected = known.contains(&name.as_str()) || prefix.is_some_and(|prefix| name.starts_with(prefix));
         if !expected {
             let shown: String = name.chars().take(100).collect();
@@ -92,6 +92,12 @@ pub fn check_parameters(request: &Request, known: &[&str], prefix: Option<&str>)
         }
         if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
             return Err(Error::invalid_parameter(name.clone(), "is given twice"));
+        }
+        if value.contains('\0') {
+            return Err(Error::invalid_parameter(
+                name.clone(),
+                "must not contain the character U+0000",
+            ));
         }
     }
     Ok(())

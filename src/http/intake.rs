@@ -16,6 +16,11 @@ use tokio::time::timeout;
 const PROTECTED: &str = "/api/";
 
 pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, mut request: Request) -> Result<Response> {
+    if request.uri().path().contains("%00") {
+        // Nothing is stored under a name with U+0000, which PostgreSQL could not even be asked for.
+        let detail = "no name holds the character U+0000, so nothing has this address";
+        return Err(into_poem_error(Problem::new(Code::NotFound, detail)));
+    }
     if request.uri().path().starts_with(PROTECTED) {
         let authentication = authenticate(&context.services.api_keys, &request)
             .await

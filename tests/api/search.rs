@@ -166,7 +166,6 @@ async fn operators_quotes_and_punctuation_are_only_text() {
         "日本語 テスト",
         "שלום עולם",
         "refund 🎉",
-        "re\u{0}fund",
         "NOT",
     ];
     for q in harmless {
