@@ -38,6 +38,10 @@ pub struct Analyses {
     labels: Cache<(TaxonomyId, i64), StoredLabels>,
 }
 
+/// How many bytes of stored texts are in memory for one batch, unless a single text has more.
+const MOST_BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
+const TOO_MUCH_AT_ONCE: &str = "makes the documents of this batch more than 64 MiB together; send it in another batch";
+
 /// How many taxonomy versions are kept at hand.
 const VERSIONS_AT_HAND: u64 = 256;
 
@@ -192,19 +196,25 @@ impl Analyses {
                 let taxonomy = task.taxonomy().map(|(id, _)| id);
                 let newest = analyses::find_newest(&mut tx, document.id, task.kind(), taxonomy).await?;
                 if !newest.is_some_and(|newest| self.answers(&newest, document, task)) {
-                    wanting.push(document.id);
+                    wanting.push((document.id, task.reads(document).len()));
                 }
             }
             drop(tx);
-            if wanting.is_empty() {
-                continue;
-            }
-            let inputs = wanting.iter().map(|id| Ok(Input::Document(*id))).collect();
-            let answers = self.run_batch(principal, inputs, task).await?;
-            for (id, answer) in wanting.into_iter().zip(answers) {
-                match answer {
-                    Ok(_) => missing.made += 1,
-                    Err(error) => missing.failed.push((id, error)),
+            while !wanting.is_empty() {
+                let mut bytes = 0;
+                let fitting = wanting.iter().take_while(|(_, length)| {
+                    bytes += length;
+                    bytes <= MOST_BYTES_AT_ONCE
+                });
+                let count = fitting.count().max(1);
+                let ids: Vec<DocumentId> = wanting.drain(..count).map(|(id, _)| id).collect();
+                let inputs = ids.iter().map(|id| Ok(Input::Document(*id))).collect();
+                let answers = self.run_batch(principal, inputs, task).await?;
+                for (id, answer) in ids.into_iter().zip(answers) {
+                    match answer {
+                        Ok(_) => missing.made += 1,
+                        Err(error) => missing.failed.push((id, error)),
+                    }
                 }
             }
         }
@@ -222,6 +232,7 @@ impl Analyses {
     async fn look_up(&self, inputs: Vec<Result<Input>>, task: &Task) -> Result<Vec<Result<Source>>> {
         let mut sources = Vec::with_capacity(inputs.len());
         let mut tx = None;
+        let mut bytes = 0;
         for input in inputs {
             sources.push(match input {
                 Err(error) => Err(error),
@@ -235,11 +246,20 @@ impl Analyses {
                         none => none.insert(self.db.read().await?),
                     };
                     match documents::find_anywhere(tx, id).await? {
-                        Some(document) => Ok(Source {
-                            text: task.reads(&document).into(),
-                            document: Some((document.id, document.version)),
-                        }),
                         None => Err(Error::not_found("document", id)),
+                        Some(document) => {
+                            let text: Arc<str> = task.reads(&document).into();
+                            bytes += text.len();
+                            if bytes > MOST_BYTES_AT_ONCE && bytes > text.len() {
+                                bytes -= text.len();
+                                Err(Error::invalid("/document_id", TOO_MUCH_AT_ONCE))
+                            } else {
+                                Ok(Source {
+                                    text,
+                                    document: Some((document.id, document.version)),
+                                })
+                            }
+                        }
                     }
                 }
             });

@@ -258,3 +258,23 @@ async fn an_input_that_names_no_text_or_two_is_answered_in_its_own_place() {
     assert_eq!(results[1]["error"]["errors"][0]["pointer"], "/inputs/1");
     assert_eq!(results[2]["error"]["errors"][0]["pointer"], "/inputs/2/document_id");
 }
+
+#[tokio::test]
+async fn a_batch_of_very_long_documents_is_answered_as_far_as_it_fits() {
+    let app = TestApp::with_notes().await;
+    let text = "A sentence that is repeated. ".repeat(340_000);
+    let mut inputs = Vec::new();
+    for _ in 0..7 {
+        let note = app.note(json!({"text": text})).await;
+        inputs.push(json!({"document_id": note["id"]}));
+    }
+    let answer = app
+        .post("/api/summarize/batch", json!({"inputs": inputs, "sentences": 1}))
+        .await;
+    let results = answer.ok().body["results"].as_array().unwrap();
+    assert!(
+        results[..6].iter().all(|result| result["analysis"].is_object()),
+        "{results:?}"
+    );
+    assert_eq!(results[6]["error"]["errors"][0]["pointer"], "/inputs/6/document_id");
+}
