@@ -3,8 +3,9 @@
 use super::{
     Timestamp,
     answers::{Classification, Summary, SummaryOptions},
-    identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId},
+    identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId, UserId},
     labels::LabelId,
+    principal::{Principal, PrincipalId},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -65,8 +66,23 @@ pub struct Analysis {
     /// Whether another engine than the wanted one had to answer.
     pub degraded: bool,
     pub trace_id: Option<String>,
+    /// The API key that asked.
     pub created_by: Option<ApiKeyId>,
+    /// The person who asked, or whose API key did.
+    pub created_by_user: Option<UserId>,
     pub created_at: Timestamp,
+}
+
+impl Analysis {
+    /// Whether it was this principal that asked.
+    #[must_use]
+    pub fn made_by(&self, principal: &Principal) -> bool {
+        match principal.id {
+            PrincipalId::Key(id) => self.created_by == Some(id),
+            PrincipalId::User(id) => self.created_by_user == Some(id),
+            PrincipalId::Operator => false,
+        }
+    }
 }
 
 /// Which analyses a list shows.

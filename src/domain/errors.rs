@@ -1,6 +1,6 @@
 //! The one error of the domain: what went wrong in words a client may read, apart from the cause, which only the log sees.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 type Source = Box<dyn StdError + Send + Sync>;
@@ -22,9 +22,21 @@ pub enum Error {
     /// Fields whose values cannot be accepted, at least one.
     #[error("{}", Violations(.0))]
     Invalid(Vec<Violation>),
-    /// No credential, or one that is not valid.
-    #[error("this operation needs a valid API key, sent as `Authorization: Bearer syn_…`")]
+    /// No credential, or one that is not valid. Nobody is told why; the reason is counted.
+    #[error(
+        "this operation needs a valid credential: an access token or an API key, sent as `Authorization: Bearer …`, or the \
+         cookie of a sign-in with its `X-CSRF-Token`"
+    )]
     Unauthorized,
+    /// A sign-in that did not succeed, in the same words whether there is such an account or not.
+    #[error("no user has this e-mail address and this password together")]
+    SignInRefused,
+    /// The caller is known and may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Too much was asked for in too short a time.
+    #[error("{message}; try again in {} s", seconds(.retry_after))]
+    RateLimited { message: String, retry_after: Duration },
     /// Something the server depends on does not answer now; the same request may succeed later.
     #[error("{message}")]
     Unavailable {
@@ -55,6 +67,7 @@ impl Error {
         Self::Invalid(vec![Violation {
             field: Field::Body(pointer.into()),
             message: message.into(),
+            left_out: 0,
         }])
     }
 
@@ -64,6 +77,7 @@ impl Error {
         Self::Invalid(vec![Violation {
             field: Field::Parameter(name.into()),
             message: message.into(),
+            left_out: 0,
         }])
     }
 
@@ -94,11 +108,19 @@ impl Error {
     }
 }
 
+/// Whole seconds, rounded up, as `Retry-After` takes them.
+#[must_use]
+pub fn seconds(duration: &Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
 /// One unacceptable value: where it is and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub field: Field,
     pub message: String,
+    /// Of the last one of too many: how many it stands for.
+    left_out: usize,
 }
 
 impl Violation {
@@ -140,17 +162,30 @@ impl fmt::Display for Violations<'_> {
     }
 }
 
-/// Gathers violations, so that a client learns of all of them at once.
+/// Gathers violations, so that a client learns of all of them at once: of the first hundred, and how many more there are.
 #[derive(Debug, Default)]
-pub struct Checks(Vec<Violation>);
+pub struct Checks {
+    noted: Vec<Violation>,
+    left_out: usize,
+}
 
 impl Checks {
+    const MOST: usize = 100;
+
     /// Keeps the value of a check that passed and notes the violations of one that did not, placed below `prefix`.
     pub fn take<T>(&mut self, prefix: &str, checked: Result<T>) -> Result<Option<T>> {
         match checked {
             Ok(value) => Ok(Some(value)),
             Err(Error::Invalid(violations)) => {
-                self.0.extend(violations.into_iter().map(|one| one.within(prefix)));
+                for violation in violations {
+                    if violation.left_out > 0 {
+                        self.left_out += violation.left_out;
+                    } else if self.noted.len() < Self::MOST {
+                        self.noted.push(violation.within(prefix));
+                    } else {
+                        self.left_out += 1;
+                    }
+                }
                 Ok(None)
             }
             Err(other) => Err(other),
@@ -158,12 +193,18 @@ impl Checks {
     }
 
     /// `Ok` when nothing was noted.
-    pub fn finish(self) -> Result<()> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self.0))
+    pub fn finish(mut self) -> Result<()> {
+        if self.noted.is_empty() {
+            return Ok(());
         }
+        if self.left_out > 0 {
+            self.noted.push(Violation {
+                field: Field::Body(String::new()),
+                message: format!("has {} more values that cannot be accepted", self.left_out),
+                left_out: self.left_out,
+            });
+        }
+        Err(Error::Invalid(self.noted))
     }
 }
 
@@ -175,6 +216,39 @@ mod tests {
     fn a_pointer_moves_below_its_parent() {
         let error = Error::invalid("/name", "must not be empty").within("/labels/2");
         assert_eq!(error.to_string(), "`/labels/2/name`: must not be empty");
+    }
+
+    #[test]
+    fn of_too_many_violations_the_rest_is_counted() {
+        let gather = |prefix: &str, count: usize| {
+            let mut checks = Checks::default();
+            for index in 0..count {
+                let failed: Result<()> = Err(Error::invalid(format!("/{index}"), "is wrong"));
+                assert_eq!(checks.take(prefix, failed).unwrap(), None);
+            }
+            checks
+        };
+        for (count, kept) in [(0, 0), (1, 1), (100, 100), (101, 101), (250, 101)] {
+            let violations = match gather("/names", count).finish() {
+                Err(Error::Invalid(violations)) => violations,
+                other => {
+                    other.unwrap();
+                    Vec::new()
+                }
+            };
+            assert_eq!(violations.len(), kept);
+        }
+        // Those of a part count one by one in the whole.
+        let mut whole = gather("/names", 30);
+        let part = gather("", 250).finish();
+        assert_eq!(whole.take("/part", part).unwrap(), None);
+        let text = whole.finish().unwrap_err().to_string();
+        assert!(text.contains("`/names/29`") && text.contains("`/part/69`"), "{text}");
+        assert!(!text.contains("`/part/70`"), "{text}");
+        assert!(
+            text.ends_with("; the body: has 180 more values that cannot be accepted"),
+            "{text}"
+        );
     }
 
     #[test]

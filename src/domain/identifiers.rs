@@ -56,3 +56,15 @@ identifier!(
     /// Names an API key; not the key itself.
     ApiKeyId
 );
+identifier!(
+    /// Names a user.
+    UserId
+);
+identifier!(
+    /// Names a session: one sign-in on one device.
+    SessionId
+);
+identifier!(
+    /// Names a row of the audit trail.
+    AuditId
+);

@@ -3,18 +3,27 @@
 pub mod analyses;
 pub mod answers;
 pub mod api_keys;
+pub mod audit;
 pub mod clock;
 pub mod collections;
+mod common_passwords;
 pub mod documents;
+pub mod emails;
 pub mod errors;
 pub mod etags;
 pub mod identifiers;
 pub mod labels;
 pub mod paging;
+pub mod passwords;
+pub mod permissions;
 pub mod principal;
+pub mod refusals;
+pub mod sessions;
+pub mod signing_keys;
 pub mod taxonomies;
 pub mod text_fields;
 pub mod timestamps;
+pub mod users;
 
 pub use clock::Clock;
 pub use errors::{Error, Field, Result, Violation};

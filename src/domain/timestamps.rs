@@ -40,6 +40,17 @@ impl Timestamp {
         OffsetDateTime::parse(text, &Rfc3339).map(Self::new)
     }
 
+    /// From seconds since 1970, cut to the calendar.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Self {
+        let end = if seconds < 0 {
+            datetime!(0000-01-01 0:00 UTC)
+        } else {
+            datetime!(9999-12-31 23:59:59 UTC)
+        };
+        Self::new(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(end))
+    }
+
     #[must_use]
     pub fn as_offset_date_time(self) -> OffsetDateTime {
         self.0

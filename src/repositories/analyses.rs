@@ -1,28 +1,44 @@
 //! Rows of `analyses`.
 
+use super::restriction::push_one_of;
 use crate::{
     db::Tx,
     domain::{
         Result, Timestamp,
         analyses::{Analysis, AnalysisFilter, AnalysisKind},
-        identifiers::{AnalysisId, DocumentId, TaxonomyId},
+        identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId, UserId},
+        principal::{Principal, PrincipalId},
     },
     on,
 };
-use sqlx::QueryBuilder;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+use std::cmp::Reverse;
+use uuid::Uuid;
 
+/// Analyses; what follows says which.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT a.id, a.kind, a.document_id, a.document_version, a.input_hash, a.engine, a.model, a.taxonomy_id, \
+             a.taxonomy_version, a.label, a.confidence, a.options, a.output, a.duration_us, a.degraded, a.trace_id, \
+             a.created_by, a.created_by_user, a.created_at FROM analyses a ",
+            $which
+        )
+    };
+}
+
+// A person who was deleted while the engine was at work is not noted.
 const INSERT: &str = "INSERT INTO analyses (id, kind, document_id, document_version, input_hash, engine, model,
     taxonomy_id, taxonomy_version, label, confidence, options, output, duration_us, degraded, trace_id, created_by,
-    created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    created_by_user, created_at, collection_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    (SELECT id FROM users WHERE id = $18), $19, (SELECT collection_id FROM documents WHERE id = $3))
     ON CONFLICT (id) DO NOTHING";
-const FIND: &str = "SELECT id, kind, document_id, document_version, input_hash, engine, model, taxonomy_id,
-    taxonomy_version, label, confidence, options, output, duration_us, degraded, trace_id, created_by, created_at
-    FROM analyses WHERE id = $1";
-const NEWEST: &str = "SELECT id, kind, document_id, document_version, input_hash, engine, model, taxonomy_id,
-    taxonomy_version, label, confidence, options, output, duration_us, degraded, trace_id, created_by, created_at
-    FROM analyses WHERE document_id = $1 AND kind = $2 AND (taxonomy_id = $3 OR $3 IS NULL)
-    ORDER BY created_at DESC, id DESC LIMIT 1";
+const FIND: &str = select!("WHERE a.id = $1");
+const NEWEST: &str = select!(
+    "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL)
+    ORDER BY a.created_at DESC, a.id DESC LIMIT 1"
+);
 const DELETE: &str = "DELETE FROM analyses WHERE id = $1";
 
 /// Stores an analysis; one that is stored already is left as it is, so that a commit of unknown outcome can be repeated.
@@ -45,6 +61,7 @@ pub async fn insert(tx: &mut Tx, analysis: &Analysis) -> Result<()> {
         .bind(analysis.degraded)
         .bind(&analysis.trace_id)
         .bind(analysis.created_by)
+        .bind(analysis.created_by_user)
         .bind(analysis.created_at)
         .execute(c)
         .await
@@ -70,60 +87,154 @@ pub async fn find_newest(
         .await)
 }
 
-/// Newest first, after `after` in that order.
+/// Newest first, after `after` in that order, those that the principal may know of: the analyses of documents within its
+/// reach and, of texts that are stored nowhere, its own.
+///
+/// Each part of that is read from an index in order, as far as the page may go, and the parts are merged. One condition for
+/// all of them would have the database look through everything that is newer, or sort everything within reach.
 pub async fn list(
     tx: &mut Tx,
+    principal: &Principal,
     filter: &AnalysisFilter,
     after: Option<(Timestamp, AnalysisId)>,
     limit: i64,
 ) -> Result<Vec<Analysis>> {
-    on!(tx, |c| {
-        let mut query = QueryBuilder::new(
-            "SELECT a.id, a.kind, a.document_id, a.document_version, a.input_hash, a.engine, a.model, a.taxonomy_id, \
-             a.taxonomy_version, a.label, a.confidence, a.options, a.output, a.duration_us, a.degraded, a.trace_id, \
-             a.created_by, a.created_at FROM analyses a",
-        );
-        if filter.collection_id.is_some() {
-            query.push(" JOIN documents d ON d.id = a.document_id");
+    let hints = tx.pick(true, false);
+    let mut page: Vec<Analysis> = Vec::new();
+    for parts in parts(principal, filter).chunks(PARTS_AT_ONCE) {
+        let rows: Vec<Analysis> = on!(tx, |c| {
+            let mut query = QueryBuilder::new("WITH page AS (");
+            for (place, part) in parts.iter().enumerate() {
+                query.push(if place > 0 { " UNION ALL " } else { "" });
+                query.push("SELECT id, created_at FROM (SELECT a.id, a.created_at FROM analyses a");
+                query.push(if hints { part.index(filter) } else { "" });
+                part.choose(&mut query);
+                narrow(&mut query, filter, after);
+                query.push(" ORDER BY a.created_at DESC, a.id DESC LIMIT ");
+                query.push_bind(limit).push(format!(") AS part_{place}"));
+            }
+            query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+            query.push(") ").push(select!("JOIN page ON page.id = a.id"));
+            query.push(" ORDER BY a.created_at DESC, a.id DESC");
+            query.build_query_as().fetch_all(c).await
+        })?;
+        page.extend(rows);
+    }
+    page.sort_by_key(|row| Reverse((row.created_at, row.id)));
+    page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(page)
+}
+
+/// Of how many parts a statement is made at most: SQLite takes 500.
+const PARTS_AT_ONCE: usize = 100;
+
+/// What a list is read from; an analysis is in one of them at most.
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Everything,
+    Collection(CollectionId),
+    /// Of one document, if it is in one of the collections.
+    Document(DocumentId, Option<Vec<CollectionId>>),
+    /// Of texts that are stored nowhere, those that an API key or a person has asked for.
+    TextsOfKey(ApiKeyId),
+    TextsOfUser(UserId),
+}
+
+fn parts(principal: &Principal, filter: &AnalysisFilter) -> Vec<Part> {
+    let collections = match filter.collection_id {
+        Some(id) if principal.reach.contains(id) => Some(vec![id]),
+        Some(_) => Some(Vec::new()),
+        None => principal.reach.restriction(),
+    };
+    if let Some(document) = filter.document_id {
+        return vec![Part::Document(document, collections)];
+    }
+    let Some(collections) = collections else {
+        return vec![Part::Everything];
+    };
+    let mut parts: Vec<Part> = collections.into_iter().map(Part::Collection).collect();
+    if filter.collection_id.is_none() {
+        parts.extend(match principal.id {
+            PrincipalId::Key(id) => Some(Part::TextsOfKey(id)),
+            PrincipalId::User(id) => Some(Part::TextsOfUser(id)),
+            PrincipalId::Operator => None,
+        });
+    }
+    parts
+}
+
+impl Part {
+    /// The index that SQLite is to use, which does not know how many rows there are of what; PostgreSQL does.
+    fn index(&self, filter: &AnalysisFilter) -> &'static str {
+        match self {
+            Self::Everything => "",
+            Self::Collection(_) if filter.taxonomy_id.is_some() && filter.label.is_some() => {
+                " INDEXED BY analyses_of_collection_by_label"
+            }
+            Self::Collection(_) => " INDEXED BY analyses_of_collection",
+            Self::Document(..) => " INDEXED BY analyses_of_document",
+            Self::TextsOfKey(_) => " INDEXED BY analyses_of_texts_by_key",
+            Self::TextsOfUser(_) => " INDEXED BY analyses_of_texts_by_user",
         }
-        query.push(" WHERE 1 = 1");
-        if let Some(id) = filter.collection_id {
-            query.push(" AND d.collection_id = ").push_bind(id);
-        }
-        if let Some(id) = filter.document_id {
-            query.push(" AND a.document_id = ").push_bind(id);
-        }
-        if let Some(id) = filter.taxonomy_id {
-            query.push(" AND a.taxonomy_id = ").push_bind(id);
-        }
-        if let Some(kind) = filter.kind {
-            query.push(" AND a.kind = ").push_bind(kind);
-        }
-        if let Some(label) = &filter.label {
-            query.push(" AND a.label = ").push_bind(label);
-        }
-        if let Some(engine) = &filter.engine {
-            query.push(" AND a.engine = ").push_bind(engine);
-        }
-        if let Some(time) = filter.created_after {
-            query.push(" AND a.created_at > ").push_bind(time);
-        }
-        if let Some(time) = filter.created_before {
-            query.push(" AND a.created_at < ").push_bind(time);
-        }
-        if let Some((time, id)) = after {
-            query
-                .push(" AND (a.created_at, a.id) < (")
-                .push_bind(time)
-                .push(", ")
-                .push_bind(id)
-                .push(")");
-        }
-        query
-            .push(" ORDER BY a.created_at DESC, a.id DESC LIMIT ")
-            .push_bind(limit);
-        query.build_query_as().fetch_all(c).await
-    })
+    }
+
+    fn choose<DB>(&self, query: &mut QueryBuilder<DB>)
+    where
+        DB: Database,
+        for<'a> Uuid: Encode<'a, DB> + Type<DB>,
+        for<'a> CollectionId: Encode<'a, DB> + Type<DB>,
+    {
+        match self {
+            Self::Everything => query.push(" WHERE 1 = 1"),
+            Self::Collection(id) => query.push(" WHERE a.collection_id = ").push_bind(id.0),
+            Self::TextsOfKey(id) => query
+                .push(" WHERE a.document_id IS NULL AND a.created_by = ")
+                .push_bind(id.0),
+            Self::TextsOfUser(id) => query
+                .push(" WHERE a.document_id IS NULL AND a.created_by_user = ")
+                .push_bind(id.0),
+            Self::Document(id, collections) => {
+                query.push(" WHERE a.document_id = ").push_bind(id.0);
+                if let Some(collections) = collections {
+                    query.push(" AND ");
+                    push_one_of(query, "a.collection_id", collections);
+                }
+                query
+            }
+        };
+    }
+}
+
+fn narrow<DB>(query: &mut QueryBuilder<DB>, filter: &AnalysisFilter, after: Option<(Timestamp, AnalysisId)>)
+where
+    DB: Database,
+    for<'a> AnalysisKind: Encode<'a, DB> + Type<DB>,
+    for<'a> String: Encode<'a, DB> + Type<DB>,
+    for<'a> Timestamp: Encode<'a, DB> + Type<DB>,
+    for<'a> Uuid: Encode<'a, DB> + Type<DB>,
+{
+    if let Some(id) = filter.taxonomy_id {
+        query.push(" AND a.taxonomy_id = ").push_bind(id.0);
+    }
+    if let Some(kind) = filter.kind {
+        query.push(" AND a.kind = ").push_bind(kind);
+    }
+    if let Some(label) = &filter.label {
+        query.push(" AND a.label = ").push_bind(label.clone());
+    }
+    if let Some(engine) = &filter.engine {
+        query.push(" AND a.engine = ").push_bind(engine.clone());
+    }
+    if let Some(time) = filter.created_after {
+        query.push(" AND a.created_at > ").push_bind(time);
+    }
+    if let Some(time) = filter.created_before {
+        query.push(" AND a.created_at < ").push_bind(time);
+    }
+    if let Some((time, id)) = after {
+        query.push(" AND (a.created_at, a.id) < (").push_bind(time);
+        query.push(", ").push_bind(id.0).push(")");
+    }
 }
 
 /// Says whether there was one.

@@ -1,10 +1,12 @@
 //! Rows of `collections`.
 
+use super::restriction::push_one_of;
 use crate::{
     db::Tx,
-    domain::{Result, collections::Collection, identifiers::CollectionId, text_fields::NameOrId},
+    domain::{Result, collections::Collection, identifiers::CollectionId, principal::Reach, text_fields::NameOrId},
     on,
 };
+use sqlx::QueryBuilder;
 
 /// A collection; what follows says which.
 macro_rules! select {
@@ -20,8 +22,6 @@ const INSERT: &str = "INSERT INTO collections (id, slug, name, description, vers
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
 const FIND_BY_ID: &str = select!("WHERE id = $1");
 const FIND_BY_SLUG: &str = select!("WHERE slug = $1");
-const LIST: &str = select!("ORDER BY id LIMIT $1");
-const LIST_AFTER: &str = select!("WHERE id > $2 ORDER BY id LIMIT $1");
 const SLUG_TAKEN: &str = "SELECT COUNT(*) FROM collections WHERE slug = $1 AND id <> $2";
 const UPDATE: &str = "UPDATE collections SET slug = $2, name = $3, description = $4, version = $5, updated_at = $6
     WHERE id = $1 AND version = $5 - 1";
@@ -51,16 +51,34 @@ pub async fn find(tx: &mut Tx, name: &NameOrId<CollectionId>) -> Result<Option<C
     }
 }
 
-/// In the order of creation.
-pub async fn list(tx: &mut Tx, after: Option<CollectionId>, limit: i64) -> Result<Vec<Collection>> {
-    match after {
-        None => on!(tx, |c| sqlx::query_as(LIST).bind(limit).fetch_all(c).await),
-        Some(id) => on!(tx, |c| sqlx::query_as(LIST_AFTER)
-            .bind(limit)
-            .bind(id)
-            .fetch_all(c)
-            .await),
+/// Those that have one of these slugs or ids, in no order.
+pub async fn find_all(tx: &mut Tx, slugs: &[String], ids: &[CollectionId]) -> Result<Vec<Collection>> {
+    if slugs.is_empty() && ids.is_empty() {
+        return Ok(Vec::new());
     }
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE "));
+        push_one_of(&mut query, "slug", slugs);
+        query.push(" OR ");
+        push_one_of(&mut query, "id", ids);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// In the order of creation, those within reach.
+pub async fn list(tx: &mut Tx, reach: &Reach, after: Option<CollectionId>, limit: i64) -> Result<Vec<Collection>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE 1 = 1"));
+        if let Some(collections) = reach.restriction() {
+            query.push(" AND ");
+            push_one_of(&mut query, "id", &collections);
+        }
+        if let Some(id) = after {
+            query.push(" AND id > ").push_bind(id);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
 }
 
 pub async fn slug_taken_by_another(tx: &mut Tx, collection: &Collection) -> Result<bool> {

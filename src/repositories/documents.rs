@@ -26,6 +26,7 @@ const INSERT: &str = "INSERT INTO documents (id, collection_id, external_id, tit
     ON CONFLICT (collection_id, external_id) DO NOTHING";
 const FIND: &str = select!("WHERE collection_id = $1 AND id = $2");
 const FIND_ANYWHERE: &str = select!("WHERE id = $1");
+const COLLECTION_OF: &str = "SELECT collection_id FROM documents WHERE id = $1";
 const EXISTS: &str = "SELECT COUNT(*) FROM documents WHERE id = $1";
 const FIND_BY_EXTERNAL_ID: &str = select!("WHERE collection_id = $1 AND external_id = $2");
 const EXTERNAL_ID_TAKEN: &str =
@@ -69,6 +70,14 @@ pub async fn find(tx: &mut Tx, collection: CollectionId, id: DocumentId) -> Resu
 /// Whatever collection it is in.
 pub async fn find_anywhere(tx: &mut Tx, id: DocumentId) -> Result<Option<Document>> {
     on!(tx, |c| sqlx::query_as(FIND_ANYWHERE).bind(id).fetch_optional(c).await)
+}
+
+/// Which collection a document is in.
+pub async fn collection_of(tx: &mut Tx, id: DocumentId) -> Result<Option<CollectionId>> {
+    on!(tx, |c| sqlx::query_scalar(COLLECTION_OF)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 pub async fn exists(tx: &mut Tx, id: DocumentId) -> Result<bool> {

@@ -2,16 +2,17 @@
 
 use crate::{
     db::Tx,
-    domain::{Result, Timestamp, identifiers::ApiKeyId},
+    domain::{Result, Timestamp},
     on,
 };
+use uuid::Uuid;
 
-const CLAIM: &str = "INSERT INTO idempotency_keys (api_key_id, key, fingerprint, created_at) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (api_key_id, key) DO NOTHING";
-const FIND: &str = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
+const CLAIM: &str = "INSERT INTO idempotency_keys (owner_id, key, fingerprint, created_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (owner_id, key) DO NOTHING";
+const FIND: &str = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE owner_id = $1 AND key = $2";
 const COMPLETE: &str =
-    "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE api_key_id = $1 AND key = $2";
-const RELEASE: &str = "DELETE FROM idempotency_keys WHERE api_key_id = $1 AND key = $2 AND status IS NULL";
+    "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE owner_id = $1 AND key = $2";
+const RELEASE: &str = "DELETE FROM idempotency_keys WHERE owner_id = $1 AND key = $2 AND status IS NULL";
 const DELETE_BEFORE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
 
 /// The answer to an earlier request with the same key, or none while that is under way.
@@ -25,7 +26,7 @@ pub struct Claim {
 }
 
 /// Says whether the key was free and is now the caller's.
-pub async fn claim(tx: &mut Tx, owner: ApiKeyId, key: &str, fingerprint: &[u8; 32], at: Timestamp) -> Result<bool> {
+pub async fn claim(tx: &mut Tx, owner: Uuid, key: &str, fingerprint: &[u8; 32], at: Timestamp) -> Result<bool> {
     let rows = on!(tx, |c| sqlx::query(CLAIM)
         .bind(owner)
         .bind(key)
@@ -37,7 +38,7 @@ pub async fn claim(tx: &mut Tx, owner: ApiKeyId, key: &str, fingerprint: &[u8; 3
     Ok(rows > 0)
 }
 
-pub async fn find(tx: &mut Tx, owner: ApiKeyId, key: &str) -> Result<Option<Claim>> {
+pub async fn find(tx: &mut Tx, owner: Uuid, key: &str) -> Result<Option<Claim>> {
     on!(tx, |c| sqlx::query_as(FIND)
         .bind(owner)
         .bind(key)
@@ -45,7 +46,7 @@ pub async fn find(tx: &mut Tx, owner: ApiKeyId, key: &str) -> Result<Option<Clai
         .await)
 }
 
-pub async fn complete(tx: &mut Tx, owner: ApiKeyId, key: &str, status: i64, headers: &str, body: &[u8]) -> Result<()> {
+pub async fn complete(tx: &mut Tx, owner: Uuid, key: &str, status: i64, headers: &str, body: &[u8]) -> Result<()> {
     on!(tx, |c| sqlx::query(COMPLETE)
         .bind(owner)
         .bind(key)
@@ -58,7 +59,7 @@ pub async fn complete(tx: &mut Tx, owner: ApiKeyId, key: &str, status: i64, head
 }
 
 /// Frees a key whose request failed on our side, so that it can be tried again.
-pub async fn release(tx: &mut Tx, owner: ApiKeyId, key: &str) -> Result<()> {
+pub async fn release(tx: &mut Tx, owner: Uuid, key: &str) -> Result<()> {
     on!(tx, |c| sqlx::query(RELEASE)
         .bind(owner)
         .bind(key)

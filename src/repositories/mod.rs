@@ -2,8 +2,14 @@
 
 pub mod analyses;
 pub mod api_keys;
+pub mod audit;
 pub mod collections;
 pub mod document_lists;
 pub mod documents;
 pub mod idempotency;
+mod restriction;
+pub mod sessions;
+pub mod signing_keys;
 pub mod taxonomies;
+mod turns;
+pub mod users;

@@ -2,10 +2,15 @@
 
 use crate::{
     databases::on_both,
-    fixtures::{at, classification, collection, document, store, summary, taxonomy, write},
+    fixtures::{at, classification, collection, document, people, principal, store, summary, taxonomy, write},
 };
 use synoptic::{
-    domain::analyses::{AnalysisFilter, AnalysisKind},
+    domain::{
+        analyses::{Analysis, AnalysisFilter, AnalysisKind},
+        identifiers::UserId,
+        principal::{Actor, PrincipalId, Reach},
+    },
+    on,
     repositories::{analyses, documents, taxonomies},
 };
 
@@ -139,16 +144,158 @@ async fn every_filter_and_the_position_narrow_the_list() {
                 .map(|index: usize| answers[index].clone())
                 .collect();
             assert_eq!(
-                analyses::list(&mut tx, &filter, None, 10).await.unwrap(),
+                analyses::list(&mut tx, &Actor::operator().principal, &filter, None, 10)
+                    .await
+                    .unwrap(),
                 expected,
                 "{filter:?}"
             );
         }
-        let first = analyses::list(&mut tx, &all, None, 2).await.unwrap();
-        let rest = analyses::list(&mut tx, &all, Some((first[1].created_at, first[1].id)), 10)
+        let first = analyses::list(&mut tx, &Actor::operator().principal, &all, None, 2)
             .await
             .unwrap();
+        let rest = analyses::list(
+            &mut tx,
+            &Actor::operator().principal,
+            &all,
+            Some((first[1].created_at, first[1].id)),
+            10,
+        )
+        .await
+        .unwrap();
         assert_eq!(rest, [answers[1].clone(), answers[0].clone()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asked_is_noted_unless_they_were_deleted() {
+    on_both(async |db| {
+        let mut tx = write(db).await;
+        let (key, user) = people(&mut tx).await;
+        let asked = Analysis {
+            created_by: Some(key),
+            created_by_user: Some(user),
+            ..summary(None, 0)
+        };
+        let of_nobody = Analysis {
+            created_by_user: Some(UserId::generate()),
+            ..summary(None, 1)
+        };
+        for answer in [&asked, &of_nobody] {
+            analyses::insert(&mut tx, answer).await.unwrap();
+        }
+        assert_eq!(analyses::find(&mut tx, asked.id).await.unwrap().as_ref(), Some(&asked));
+        let found = analyses::find(&mut tx, of_nobody.id).await.unwrap().unwrap();
+        assert_eq!(found.created_by_user, None);
+        on!(&mut tx, |c| sqlx::query("DELETE FROM users WHERE id = $1")
+            .bind(user)
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+        let found = analyses::find(&mut tx, asked.id).await.unwrap().unwrap();
+        assert_eq!((found.created_by, found.created_by_user), (Some(key), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_kept_to_the_reach() {
+    on_both(async |db| {
+        let (notes, memos, others) = (collection("notes"), collection("memos"), collection("others"));
+        let note = document(&notes, None, 0, "x");
+        let memo = document(&memos, None, 0, "x");
+        let other = document(&others, None, 0, "x");
+        for (collection, document) in [(&notes, &note), (&memos, &memo), (&others, &other)] {
+            store(db, collection, &[document]).await;
+        }
+        let mut tx = write(db).await;
+        let (key, user) = people(&mut tx).await;
+        let (_, colleague) = people(&mut tx).await;
+        let by = |created_by, created_by_user, answer| Analysis {
+            created_by,
+            created_by_user,
+            ..answer
+        };
+        let answers = [
+            summary(Some(&note), 0),
+            by(Some(key), Some(user), summary(Some(&other), 1)),
+            summary(Some(&memo), 2),
+            by(Some(key), Some(user), summary(None, 3)),
+            by(None, Some(user), summary(None, 4)),
+            by(None, Some(colleague), summary(None, 5)),
+            summary(None, 6),
+            summary(Some(&note), 6),
+        ];
+        for answer in &answers {
+            analyses::insert(&mut tx, answer).await.unwrap();
+        }
+        let (both, nowhere) = (Reach::only([notes.id, memos.id]), Reach::only([]));
+        let cases = [
+            (
+                principal(PrincipalId::Operator, Reach::Everything),
+                vec![7, 6, 5, 4, 3, 2, 1, 0],
+            ),
+            (principal(PrincipalId::Operator, both.clone()), vec![7, 2, 0]),
+            (principal(PrincipalId::Key(key), both.clone()), vec![7, 3, 2, 0]),
+            (principal(PrincipalId::User(user), both), vec![7, 4, 3, 2, 0]),
+            (principal(PrincipalId::Key(key), nowhere.clone()), vec![3]),
+            (principal(PrincipalId::User(colleague), nowhere.clone()), vec![5]),
+            (principal(PrincipalId::Operator, nowhere), vec![]),
+        ];
+        for (principal, expected) in cases {
+            let expected: Vec<_> = expected.into_iter().map(|place: usize| answers[place].id).collect();
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let page = analyses::list(&mut tx, &principal, &AnalysisFilter::default(), after, 2)
+                    .await
+                    .unwrap();
+                seen.extend(page.iter().map(|answer| answer.id));
+                let Some(last) = page.last() else { break };
+                after = Some((last.created_at, last.id));
+            }
+            assert_eq!(seen, expected, "{principal:?}");
+        }
+        // A filter does not widen the reach.
+        let key = principal(PrincipalId::Key(key), Reach::only([notes.id]));
+        for (filter, expected) in [
+            (
+                AnalysisFilter {
+                    collection_id: Some(others.id),
+                    ..AnalysisFilter::default()
+                },
+                vec![],
+            ),
+            (
+                AnalysisFilter {
+                    document_id: Some(other.id),
+                    ..AnalysisFilter::default()
+                },
+                vec![],
+            ),
+            (
+                AnalysisFilter {
+                    collection_id: Some(notes.id),
+                    ..AnalysisFilter::default()
+                },
+                vec![7, 0],
+            ),
+            (
+                AnalysisFilter {
+                    document_id: Some(note.id),
+                    ..AnalysisFilter::default()
+                },
+                vec![7, 0],
+            ),
+        ] {
+            let listed = analyses::list(&mut tx, &key, &filter, None, 10).await.unwrap();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|place: usize| answers[place].clone())
+                .collect();
+            assert_eq!(listed, expected, "{filter:?}");
+        }
     })
     .await;
 }

@@ -5,7 +5,7 @@ use crate::{
     fixtures::{at, collection, document, slug, store, write},
 };
 use synoptic::{
-    domain::{collections::Collection, text_fields::NameOrId},
+    domain::{collections::Collection, identifiers::CollectionId, principal::Reach, text_fields::NameOrId},
     repositories::collections,
 };
 
@@ -42,6 +42,32 @@ async fn a_row_comes_back_as_it_went() {
 }
 
 #[tokio::test]
+async fn many_are_found_at_once_by_slug_and_by_id() {
+    on_both(async |db| {
+        let all = ["one", "two", "three", "four"].map(collection);
+        for one in &all {
+            store(db, one, &[]).await;
+        }
+        let mut tx = db.read().await.unwrap();
+        let slugs = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let none = CollectionId::generate();
+        for (names, ids, expected) in [
+            (slugs(&[]), vec![], vec![]),
+            (slugs(&["none"]), vec![none], vec![]),
+            (slugs(&["two", "none", "two"]), vec![], vec![1]),
+            (slugs(&[]), vec![all[2].id, none], vec![2]),
+            (slugs(&["one", "three"]), vec![all[2].id, all[3].id], vec![0, 2, 3]),
+        ] {
+            let mut found = collections::find_all(&mut tx, &names, &ids).await.unwrap();
+            found.sort_by_key(|one| all.iter().position(|other| other.id == one.id));
+            let expected: Vec<Collection> = expected.into_iter().map(|index: usize| all[index].clone()).collect();
+            assert_eq!(found, expected, "{names:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_taken_slug_is_told_and_the_transaction_goes_on() {
     on_both(async |db| {
         let (first, second, other) = (collection("notes"), collection("notes"), collection("other"));
@@ -64,8 +90,16 @@ async fn a_list_goes_on_after_an_id() {
         for one in &all {
             assert!(collections::insert(&mut tx, one).await.unwrap());
         }
-        assert_eq!(collections::list(&mut tx, None, 2).await.unwrap(), all[..2]);
-        assert_eq!(collections::list(&mut tx, Some(all[1].id), 2).await.unwrap(), all[2..]);
+        assert_eq!(
+            collections::list(&mut tx, &Reach::Everything, None, 2).await.unwrap(),
+            all[..2]
+        );
+        assert_eq!(
+            collections::list(&mut tx, &Reach::Everything, Some(all[1].id), 2)
+                .await
+                .unwrap(),
+            all[2..]
+        );
     })
     .await;
 }
@@ -118,11 +152,33 @@ async fn a_transaction_that_is_dropped_leaves_nothing() {
         assert!(collections::insert(&mut tx, &collection("notes")).await.unwrap());
         drop(tx);
         assert!(
-            collections::list(&mut write(db).await, None, 10)
+            collections::list(&mut write(db).await, &Reach::Everything, None, 10)
                 .await
                 .unwrap()
                 .is_empty()
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_kept_to_the_reach() {
+    on_both(async |db| {
+        let all: Vec<Collection> = ["a", "b", "c", "d", "e"].map(collection).into();
+        let mut tx = write(db).await;
+        for one in &all {
+            assert!(collections::insert(&mut tx, one).await.unwrap());
+        }
+        let reach = Reach::only([all[4].id, all[1].id, all[2].id]);
+        assert_eq!(collections::list(&mut tx, &reach, None, 2).await.unwrap(), all[1..3]);
+        let rest = collections::list(&mut tx, &reach, Some(all[2].id), 2).await.unwrap();
+        assert_eq!(rest, all[4..]);
+        let past = collections::list(&mut tx, &reach, Some(all[3].id), 2).await.unwrap();
+        assert_eq!(past, all[4..], "a position may be out of reach");
+        let nowhere = collections::list(&mut tx, &Reach::only([]), None, 2).await.unwrap();
+        assert_eq!(nowhere, []);
+        let many = Reach::only((0..5_000).map(|_| CollectionId::generate()).chain([all[0].id]));
+        assert_eq!(collections::list(&mut tx, &many, None, 2).await.unwrap(), all[..1]);
     })
     .await;
 }

@@ -10,7 +10,7 @@ use synoptic::{
     domain::{
         Error,
         documents::{Document, DocumentHead},
-        identifiers::CollectionId,
+        identifiers::{CollectionId, DocumentId},
     },
     repositories::documents,
 };
@@ -167,6 +167,23 @@ async fn five_megabytes_are_stored_and_indexed() {
                 .len(),
             text.len()
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_document_names_its_collection() {
+    on_both(async |db| {
+        let notes = collection("notes");
+        let note = document(&notes, None, 0, "x");
+        store(db, &notes, &[&note]).await;
+        let mut tx = write(db).await;
+        assert_eq!(
+            documents::collection_of(&mut tx, note.id).await.unwrap(),
+            Some(notes.id)
+        );
+        let unknown = DocumentId::generate();
+        assert_eq!(documents::collection_of(&mut tx, unknown).await.unwrap(), None);
     })
     .await;
 }

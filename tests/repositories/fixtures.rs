@@ -2,24 +2,36 @@
 
 use serde_json::json;
 use sqlx::types::Json;
+use std::sync::Arc;
 use synoptic::{
+    config::Auth,
     db::{Db, Tx},
     domain::{
-        Timestamp,
+        Clock, Timestamp,
         analyses::{Analysis, AnalysisKind, AnalysisOptions, AnalysisOutput},
         answers::{
             Classification, LabelScore, SentenceOrder, Summary, SummaryLength, SummaryOptions, SummaryPreset,
             SummarySentence,
         },
+        api_keys::{ApiKeyRow, SecretKey},
         collections::Collection,
         documents::{Document, DocumentHead},
-        identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
+        emails::Email,
+        identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, SessionId, TaxonomyId, UserId},
         labels::{Label, LabelId},
+        permissions::{Role, Scopes},
+        principal::{Principal, PrincipalId, Reach},
+        sessions::{Session, SignInMethod},
         taxonomies::Taxonomy,
         text_fields::Slug,
+        users::{UserRow, UserState},
     },
-    repositories,
+    engines::LocalEngine,
+    on, repositories,
+    services::{Foundation, Services},
+    telemetry::metrics::Metrics,
 };
+use tokio_util::task::TaskTracker;
 
 /// Seconds after a morning in March, with microseconds that must survive.
 pub fn at(seconds: u32) -> Timestamp {
@@ -121,6 +133,7 @@ pub fn summary(document: Option<&Document>, seconds: u32) -> Analysis {
         degraded: false,
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
         created_by: None,
+        created_by_user: None,
         created_at: at(seconds),
     }
 }
@@ -165,4 +178,127 @@ pub async fn store(db: &Db, collection: &Collection, documents: &[&Document]) {
 
 pub async fn write(db: &Db) -> Tx {
     db.write().await.unwrap()
+}
+
+/// A key and the hash of its secret.
+pub fn api_key(name: &str, owner: Option<UserId>) -> (ApiKeyRow, [u8; 32]) {
+    let secret = SecretKey::generate();
+    let row = ApiKeyRow {
+        id: ApiKeyId::generate(),
+        name: name.to_owned(),
+        prefix: secret.visible_prefix().to_owned(),
+        owner_id: owner,
+        scope_names: Scopes::DATA.to_string(),
+        all_collections: true,
+        expires_at: None,
+        last_used_at: None,
+        previous_until: None,
+        version: 1,
+        created_at: at(0),
+        revoked_at: None,
+    };
+    (row, secret.hash())
+}
+
+pub fn email(text: &str) -> Email {
+    Email::parse("/email", text).unwrap()
+}
+
+/// An admin, of this name at `example.org`.
+pub fn user(name: &str) -> UserRow {
+    UserRow {
+        id: UserId::generate(),
+        email: email(&format!("{}@example.org", name.to_lowercase())),
+        name: name.to_owned(),
+        role: Role::Admin,
+        state: UserState::Active,
+        password_hash: Some("$argon2id$".to_owned()),
+        all_collections: true,
+        last_sign_in_at: None,
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+/// A session of tokens, for a minute.
+pub fn session(user: &UserRow) -> Session {
+    Session {
+        id: SessionId::generate(),
+        user_id: user.id,
+        method: SignInMethod::Password,
+        cookie_hash: None,
+        address: None,
+        created_at: at(0),
+        last_used_at: at(0),
+        expires_at: at(60),
+        revoked_at: None,
+    }
+}
+
+/// Stores users.
+pub async fn enrol(db: &Db, users: &[&UserRow]) {
+    let mut tx = db.write().await.unwrap();
+    for user in users {
+        assert!(repositories::users::insert(&mut tx, user).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+}
+
+/// Stores an API key and a user, for rows that name who made them.
+pub async fn people(tx: &mut Tx) -> (ApiKeyId, UserId) {
+    let (key, user) = (ApiKeyId::generate(), UserId::generate());
+    let insert_key = "INSERT INTO api_keys (id, name, prefix, hash, created_at) VALUES ($1, 'k', 'syn_', $2, $3)";
+    let hash = hash_of(&key.to_string());
+    on!(tx, |c| sqlx::query(insert_key)
+        .bind(key)
+        .bind(&hash[..])
+        .bind(at(0))
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    let insert_user =
+        "INSERT INTO users (id, email, name, role, state, all_collections, version, created_at, updated_at)
+        VALUES ($1, $2, '', 'editor', 'active', $3, 1, $4, $4)";
+    on!(tx, |c| sqlx::query(insert_user)
+        .bind(user)
+        .bind(format!("{user}@example.com"))
+        .bind(true)
+        .bind(at(0))
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    (key, user)
+}
+
+/// Thirty-two bytes of its own for each text.
+fn hash_of(text: &str) -> Vec<u8> {
+    text.bytes().filter(|byte| *byte != b'-').collect()
+}
+
+pub fn principal(id: PrincipalId, reach: Reach) -> Principal {
+    Principal {
+        id,
+        name: "somebody".to_owned(),
+        user_id: None,
+        role: None,
+        session_id: None,
+        scopes: Scopes::DATA,
+        reach,
+    }
+}
+
+/// The services of a server over this database.
+pub fn services(db: &Db, auth: Auth, tasks: &TaskTracker) -> Services {
+    Services::new(Foundation {
+        db: db.clone(),
+        clock: Clock::system(),
+        engine: Arc::new(LocalEngine::default()),
+        auth,
+        oidc: None,
+        metrics: Metrics::new("test").unwrap(),
+        tasks: tasks.clone(),
+    })
 }

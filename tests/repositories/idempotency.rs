@@ -4,34 +4,14 @@ use crate::{
     databases::on_both,
     fixtures::{at, write},
 };
-use synoptic::{
-    db::Tx,
-    domain::{
-        api_keys::{ApiKey, SecretKey},
-        identifiers::ApiKeyId,
-    },
-    repositories::{api_keys, idempotency},
-};
-
-async fn owner(tx: &mut Tx) -> ApiKeyId {
-    let secret = SecretKey::generate();
-    let id = ApiKeyId::generate();
-    let key = ApiKey {
-        id,
-        name: "k".into(),
-        prefix: "syn_".into(),
-        created_at: at(0),
-        revoked_at: None,
-    };
-    api_keys::insert(tx, &key, &secret.hash()).await.unwrap();
-    id
-}
+use synoptic::repositories::idempotency;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn a_claim_is_made_once_and_keeps_its_answer() {
     on_both(async |db| {
         let mut tx = write(db).await;
-        let (mine, theirs) = (owner(&mut tx).await, owner(&mut tx).await);
+        let (mine, theirs) = (Uuid::now_v7(), Uuid::now_v7());
         assert!(idempotency::claim(&mut tx, mine, "k", &[1; 32], at(0)).await.unwrap());
         assert!(!idempotency::claim(&mut tx, mine, "k", &[2; 32], at(1)).await.unwrap());
         assert!(idempotency::claim(&mut tx, theirs, "k", &[2; 32], at(1)).await.unwrap());
@@ -63,7 +43,7 @@ async fn a_claim_is_made_once_and_keeps_its_answer() {
 async fn old_claims_go() {
     on_both(async |db| {
         let mut tx = write(db).await;
-        let owner = owner(&mut tx).await;
+        let owner = Uuid::now_v7();
         for (key, seconds) in [("old", 0), ("new", 10)] {
             assert!(
                 idempotency::claim(&mut tx, owner, key, &[1; 32], at(seconds))

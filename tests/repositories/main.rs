@@ -12,10 +12,17 @@ mod fixtures;
 mod postgres;
 
 mod analyses;
+mod analysis_pages;
 mod api_keys;
+mod audit;
 mod collections;
 mod document_lists;
 mod documents;
 mod idempotency;
+mod reach;
+mod replicas;
 mod sample;
+mod sessions;
+mod signing_keys;
 mod taxonomies;
+mod users;

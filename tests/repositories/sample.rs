@@ -1,17 +1,17 @@
 //! The sample data, loaded by the services: the same documents get the same answers on both databases.
 
-use crate::databases::on_both;
-use std::sync::{Arc, Mutex};
+use crate::{databases::on_both, fixtures::services};
+use std::sync::Mutex;
 use synoptic::{
+    config::Auth,
     domain::{
-        Clock,
         analyses::AnalysisFilter,
         documents::{DocumentFilter, DocumentSort, SearchQuery},
         paging::PageRequest,
+        principal::Actor,
         text_fields::NameOrId,
     },
-    engines::LocalEngine,
-    services::{Services, demo},
+    services::demo,
 };
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,7 @@ async fn the_sample_has_the_same_answers_on_both() {
     let seen = Mutex::new(Vec::new());
     on_both(async |db| {
         let tasks = TaskTracker::new();
-        let services = Services::new(db, &Clock::system(), Arc::new(LocalEngine::default()), &tasks);
+        let services = services(db, Auth::default(), &tasks);
         demo::load(&services).await.unwrap();
         demo::load(&services).await.unwrap();
         let everything = PageRequest {
@@ -29,7 +29,7 @@ async fn the_sample_has_the_same_answers_on_both() {
         };
         let analyses = services
             .analyses
-            .list(AnalysisFilter::default(), None, None, everything)
+            .list(&Actor::operator(), AnalysisFilter::default(), None, None, everything)
             .await
             .unwrap();
         let mut answers: Vec<_> = analyses
@@ -49,7 +49,13 @@ async fn the_sample_has_the_same_answers_on_both() {
         };
         let found = services
             .documents
-            .list(&tickets, &filter, DocumentSort::CreatedAscending, page)
+            .list(
+                &Actor::operator(),
+                &tickets,
+                &filter,
+                DocumentSort::CreatedAscending,
+                page,
+            )
             .await
             .unwrap();
         let mut found: Vec<_> = found.rows.into_iter().map(|row| row.head.external_id).collect();

@@ -1,6 +1,15 @@
 //! The migrations of both databases go in step, forward only, and a database that a newer version has used is left alone.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod before_people;
+#[path = "../repositories/postgres.rs"]
+mod postgres;
 
 use sqlx::{
     SqlitePool,
@@ -12,7 +21,11 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use synoptic::db::{Db, Pool};
+use synoptic::{
+    db::{Db, Pool},
+    domain::identifiers::DocumentId,
+    repositories,
+};
 use uuid::Uuid;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -45,12 +58,16 @@ impl File {
     }
 
     async fn connect(&self) -> Db {
-        let pool = Pool {
-            connections: 1,
-            acquire_timeout: Duration::from_secs(10),
-        };
-        Db::connect(&self.url(), pool).await.unwrap()
+        connect(&self.url()).await
     }
+}
+
+async fn connect(url: &str) -> Db {
+    let pool = Pool {
+        connections: 1,
+        acquire_timeout: Duration::from_secs(10),
+    };
+    Db::connect(url, pool).await.unwrap()
 }
 
 impl Drop for File {
@@ -133,8 +150,8 @@ async fn the_last_migration_takes_the_rows_that_were_there_before_it() {
     let db = file.connect().await;
     db.migrate().await.unwrap();
     let mut tx = db.read().await.unwrap();
-    let id = synoptic::domain::identifiers::DocumentId(document);
-    let found = synoptic::repositories::documents::find_anywhere(&mut tx, id)
+    let id = DocumentId(document);
+    let found = repositories::documents::find_anywhere(&mut tx, id)
         .await
         .unwrap()
         .unwrap();

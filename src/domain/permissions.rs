@@ -1,0 +1,370 @@
+//! Who may do what: roles, scopes, and the one table that says what each operation of the API needs. `docs/permissions.md` is
+//! made from it, the server decides by it, and an operation that is not in it is refused to everybody.
+
+use super::errors::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What a person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and changes what is stored, and asks the engines.
+    Editor,
+    /// Everything, with users, everybody's API keys and the audit trail.
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Editor, Self::Admin];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// What a person of this role may do.
+    #[must_use]
+    pub fn scopes(self) -> Scopes {
+        match self {
+            Self::Viewer => VIEWING,
+            Self::Editor => VIEWING.union(EDITING),
+            Self::Admin => Scopes::ALL,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.name() == text);
+        role.ok_or_else(|| "must be `admin`, `editor` or `viewer`".to_owned())
+    }
+}
+
+/// One thing that may be allowed: a resource and a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
+pub enum Scope {
+    CollectionsRead,
+    CollectionsWrite,
+    DocumentsRead,
+    DocumentsWrite,
+    TaxonomiesRead,
+    TaxonomiesWrite,
+    AnalysesRead,
+    AnalysesRun,
+    AnalysesWrite,
+    KeysRead,
+    KeysWrite,
+    UsersRead,
+    UsersWrite,
+    AuditRead,
+}
+
+impl Scope {
+    pub const ALL: [Self; 14] = [
+        Self::CollectionsRead,
+        Self::CollectionsWrite,
+        Self::DocumentsRead,
+        Self::DocumentsWrite,
+        Self::TaxonomiesRead,
+        Self::TaxonomiesWrite,
+        Self::AnalysesRead,
+        Self::AnalysesRun,
+        Self::AnalysesWrite,
+        Self::KeysRead,
+        Self::KeysWrite,
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::AuditRead,
+    ];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CollectionsRead => "collections:read",
+            Self::CollectionsWrite => "collections:write",
+            Self::DocumentsRead => "documents:read",
+            Self::DocumentsWrite => "documents:write",
+            Self::TaxonomiesRead => "taxonomies:read",
+            Self::TaxonomiesWrite => "taxonomies:write",
+            Self::AnalysesRead => "analyses:read",
+            Self::AnalysesRun => "analyses:run",
+            Self::AnalysesWrite => "analyses:write",
+            Self::KeysRead => "keys:read",
+            Self::KeysWrite => "keys:write",
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::AuditRead => "audit:read",
+        }
+    }
+
+    /// What it allows, in words.
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::CollectionsRead => "List and read collections.",
+            Self::CollectionsWrite => "Create, change and delete collections.",
+            Self::DocumentsRead => "List, search and read documents.",
+            Self::DocumentsWrite => "Store, change and delete documents.",
+            Self::TaxonomiesRead => "List and read taxonomies and their versions.",
+            Self::TaxonomiesWrite => "Create, change and delete taxonomies.",
+            Self::AnalysesRead => "List and read recorded answers.",
+            Self::AnalysesRun => "Ask for summaries and classifications, which are recorded.",
+            Self::AnalysesWrite => "Delete recorded answers.",
+            Self::KeysRead => "List and read one's own API keys; everybody's, together with `users:write`.",
+            Self::KeysWrite => {
+                "Make, change, rotate and revoke one's own API keys; everybody's, together with `users:write`."
+            }
+            Self::UsersRead => "List and read users.",
+            Self::UsersWrite => "Create, change and delete users: as powerful as an admin.",
+            Self::AuditRead => "Read the audit trail.",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A set of scopes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Scopes(u32);
+
+const VIEWING: Scopes = Scopes::of(&[
+    Scope::CollectionsRead,
+    Scope::DocumentsRead,
+    Scope::TaxonomiesRead,
+    Scope::AnalysesRead,
+    Scope::KeysRead,
+    Scope::KeysWrite,
+]);
+const EDITING: Scopes = Scopes::of(&[
+    Scope::CollectionsWrite,
+    Scope::DocumentsWrite,
+    Scope::TaxonomiesWrite,
+    Scope::AnalysesRun,
+    Scope::AnalysesWrite,
+]);
+
+impl Scopes {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self::of(&Scope::ALL);
+    /// Everything with documents and answers, and nothing with people and keys: what a key has unless it is told otherwise.
+    pub const DATA: Self = Self::of(&[
+        Scope::CollectionsRead,
+        Scope::CollectionsWrite,
+        Scope::DocumentsRead,
+        Scope::DocumentsWrite,
+        Scope::TaxonomiesRead,
+        Scope::TaxonomiesWrite,
+        Scope::AnalysesRead,
+        Scope::AnalysesRun,
+        Scope::AnalysesWrite,
+    ]);
+
+    #[must_use]
+    pub const fn of(scopes: &[Scope]) -> Self {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < scopes.len() {
+            bits |= 1 << scopes[index] as u32;
+            index += 1;
+        }
+        Self(bits)
+    }
+
+    #[must_use]
+    pub fn contains(self, scope: Scope) -> bool {
+        self.covers(Self::of(&[scope]))
+    }
+
+    /// Whether all of the other is in this.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this and not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+
+    /// Reads a list of names.
+    ///
+    /// # Errors
+    /// `Error::Invalid` with every name that is no scope, placed below `pointer`, or for more names than there are scopes.
+    pub fn parse(pointer: &str, names: &[impl AsRef<str>]) -> Result<Self> {
+        let most = Scope::ALL.len();
+        if names.len() > most {
+            return Err(Error::invalid(pointer, format!("must have at most {most} names")));
+        }
+        let mut checks = super::errors::Checks::default();
+        let mut scopes = Self::NONE;
+        for (index, name) in names.iter().enumerate() {
+            let known = Scope::ALL.into_iter().find(|scope| scope.name() == name.as_ref());
+            let known = known.ok_or_else(|| {
+                let all = Scope::ALL.map(Scope::name).join("`, `");
+                Error::invalid(format!("{pointer}/{index}"), format!("must be one of `{all}`"))
+            });
+            if let Some(scope) = checks.take("", known)? {
+                scopes = scopes.union(Self::of(&[scope]));
+            }
+        }
+        checks.finish()?;
+        Ok(scopes)
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        scopes
+            .into_iter()
+            .fold(Self::NONE, |all, one| all.union(Self::of(&[one])))
+    }
+}
+
+/// As in OAuth 2.0: names with a space between.
+impl fmt::Display for Scopes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(formatter, "{separator}{scope}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Scopes({self})")
+    }
+}
+
+/// From the database. A name that this version does not know allows nothing.
+impl From<&str> for Scopes {
+    fn from(text: &str) -> Self {
+        let known = |name: &str| Scope::ALL.into_iter().find(|scope| scope.name() == name);
+        text.split(' ').filter_map(known).collect()
+    }
+}
+
+/// What an operation needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: it is for those who are not signed in yet, and for those who keep the server running.
+    Public,
+    /// Anybody recognised.
+    SignedIn,
+    /// A person who is signed in; an API key will not do.
+    Person,
+    /// The scope; of collections and what lies in them, only those within reach are there.
+    Scope(Scope),
+    /// The scope and no restriction to collections, because what it changes or shows concerns all of them.
+    ScopeEverywhere(Scope),
+}
+
+impl Access {
+    #[must_use]
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Public | Self::SignedIn | Self::Person => None,
+            Self::Scope(scope) | Self::ScopeEverywhere(scope) => Some(scope),
+        }
+    }
+}
+
+/// Every operation of the API, by its id in the OpenAPI document.
+pub const OPERATIONS: &[(&str, Access)] = &[
+    ("livez", Access::Public),
+    ("readyz", Access::Public),
+    ("jwks", Access::Public),
+    ("login", Access::Public),
+    ("token", Access::Public),
+    ("refresh", Access::Public),
+    ("logout", Access::Person),
+    ("logoutAll", Access::Person),
+    ("getMe", Access::SignedIn),
+    ("changePassword", Access::Person),
+    ("listSessions", Access::Person),
+    ("deleteSession", Access::Person),
+    ("listUsers", Access::ScopeEverywhere(Scope::UsersRead)),
+    ("createUser", Access::ScopeEverywhere(Scope::UsersWrite)),
+    ("getUser", Access::ScopeEverywhere(Scope::UsersRead)),
+    ("putUser", Access::ScopeEverywhere(Scope::UsersWrite)),
+    ("updateUser", Access::ScopeEverywhere(Scope::UsersWrite)),
+    ("deleteUser", Access::ScopeEverywhere(Scope::UsersWrite)),
+    ("listKeys", Access::Scope(Scope::KeysRead)),
+    ("createKey", Access::Scope(Scope::KeysWrite)),
+    ("getKey", Access::Scope(Scope::KeysRead)),
+    ("updateKey", Access::Scope(Scope::KeysWrite)),
+    ("rotateKey", Access::Scope(Scope::KeysWrite)),
+    ("revokeKey", Access::Scope(Scope::KeysWrite)),
+    ("listAudit", Access::ScopeEverywhere(Scope::AuditRead)),
+    ("listCollections", Access::Scope(Scope::CollectionsRead)),
+    ("createCollection", Access::ScopeEverywhere(Scope::CollectionsWrite)),
+    ("getCollection", Access::Scope(Scope::CollectionsRead)),
+    ("updateCollection", Access::Scope(Scope::CollectionsWrite)),
+    ("deleteCollection", Access::Scope(Scope::CollectionsWrite)),
+    ("listDocuments", Access::Scope(Scope::DocumentsRead)),
+    ("createDocument", Access::Scope(Scope::DocumentsWrite)),
+    ("createDocuments", Access::Scope(Scope::DocumentsWrite)),
+    ("getDocument", Access::Scope(Scope::DocumentsRead)),
+    ("putDocument", Access::Scope(Scope::DocumentsWrite)),
+    ("updateDocument", Access::Scope(Scope::DocumentsWrite)),
+    ("deleteDocument", Access::Scope(Scope::DocumentsWrite)),
+    ("listTaxonomies", Access::Scope(Scope::TaxonomiesRead)),
+    ("createTaxonomy", Access::ScopeEverywhere(Scope::TaxonomiesWrite)),
+    ("getTaxonomy", Access::Scope(Scope::TaxonomiesRead)),
+    ("putTaxonomy", Access::ScopeEverywhere(Scope::TaxonomiesWrite)),
+    ("updateTaxonomy", Access::ScopeEverywhere(Scope::TaxonomiesWrite)),
+    ("deleteTaxonomy", Access::ScopeEverywhere(Scope::TaxonomiesWrite)),
+    ("listTaxonomyVersions", Access::Scope(Scope::TaxonomiesRead)),
+    ("getTaxonomyVersion", Access::Scope(Scope::TaxonomiesRead)),
+    ("summarize", Access::Scope(Scope::AnalysesRun)),
+    ("summarizeBatch", Access::Scope(Scope::AnalysesRun)),
+    ("classify", Access::Scope(Scope::AnalysesRun)),
+    ("classifyBatch", Access::Scope(Scope::AnalysesRun)),
+    ("listAnalyses", Access::Scope(Scope::AnalysesRead)),
+    ("getAnalysis", Access::Scope(Scope::AnalysesRead)),
+    ("deleteAnalysis", Access::Scope(Scope::AnalysesWrite)),
+];
+
+/// What an operation needs; `None` for one that nobody has put into the table, which nobody may use.
+#[must_use]
+pub fn access(operation: &str) -> Option<Access> {
+    let found = OPERATIONS.iter().find(|(id, _)| *id == operation);
+    found.map(|(_, access)| *access)
+}
