@@ -2,29 +2,29 @@
 
 use super::{
     analysis_tasks::{ClassificationTask, Input, LabelSource, Task},
-    collections,
+    audit, collections, documents,
+    label_sets::LabelSets,
     recorder::Recorder,
+    sources::{self, MOST_BYTES_AT_ONCE, Source},
     taxonomies,
 };
 use crate::{
-    db::Db,
+    db::{Db, Tx},
     domain::{
         Clock, Error, Result, Timestamp,
         analyses::{Analysis, AnalysisFilter, AnalysisKind, AnalysisOutput, LARGEST_ANALYSIS_BATCH},
-        documents::{Document, LONGEST_TEXT},
+        audit::{Action, Event},
+        documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
-        labels::Label,
         paging::{Page, PageRequest},
-        principal::Principal,
-        taxonomies::check_threshold,
-        text_fields::{NameOrId, check_required_text},
+        principal::{Actor, Reach},
+        text_fields::NameOrId,
     },
-    engines::{Engine, LabelSet, LabelSetKey},
-    repositories::{analyses, documents},
+    engines::Engine,
+    repositories::analyses,
     telemetry::trace_id,
-    text::{hash_bytes, hash_text},
+    text::hash_text,
 };
-use moka::future::Cache;
 use sqlx::types::Json;
 use std::{sync::Arc, time::Instant};
 
@@ -34,22 +34,7 @@ pub struct Analyses {
     clock: Clock,
     engine: Arc<dyn Engine>,
     recorder: Recorder,
-    /// The labels of taxonomy versions, which never change.
-    labels: Cache<(TaxonomyId, i64), StoredLabels>,
-}
-
-/// How many bytes of stored texts are in memory for one batch, unless a single text has more.
-const MOST_BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
-const TOO_MUCH_AT_ONCE: &str = "makes the documents of this batch more than 64 MiB together; send it in another batch";
-
-/// How many taxonomy versions are kept at hand.
-const VERSIONS_AT_HAND: u64 = 256;
-
-/// What a classification takes from a version of a taxonomy.
-#[derive(Clone)]
-struct StoredLabels {
-    labels: Arc<[Label]>,
-    threshold: Option<f64>,
+    label_sets: LabelSets,
 }
 
 /// What became of analyses that were missing.
@@ -59,21 +44,15 @@ pub struct Missing {
     pub failed: Vec<(DocumentId, Error)>,
 }
 
-/// An input that was looked up.
-struct Source {
-    text: Arc<str>,
-    document: Option<(DocumentId, i64)>,
-}
-
 impl Analyses {
     #[must_use]
     pub fn new(db: Db, clock: Clock, engine: Arc<dyn Engine>, recorder: Recorder) -> Self {
         Self {
+            label_sets: LabelSets::new(db.clone()),
             db,
             clock,
             engine,
             recorder,
-            labels: Cache::new(VERSIONS_AT_HAND),
         }
     }
 
@@ -81,71 +60,22 @@ impl Analyses {
     ///
     /// # Errors
     /// `Error::NotFound` for the taxonomy, `Error::Invalid` for a threshold that is no probability.
-    pub async fn classification(&self, source: LabelSource, threshold: Option<f64>) -> Result<ClassificationTask> {
-        check_threshold("/threshold", threshold)?;
+    pub async fn classification(
+        &self,
+        _actor: &Actor,
+        source: LabelSource,
+        threshold: Option<f64>,
+    ) -> Result<ClassificationTask> {
         let default = self.engine.default_threshold();
-        match source {
-            LabelSource::Inline(labels) => {
-                let key = LabelSetKey::Inline(hash_bytes(&serde_json::to_vec(&labels).map_err(Error::internal)?));
-                let set = LabelSet {
-                    key,
-                    labels: labels.into(),
-                };
-                Ok(ClassificationTask {
-                    set,
-                    threshold: threshold.unwrap_or(default),
-                    taxonomy: None,
-                })
-            }
-            LabelSource::Taxonomy { name, version } => {
-                let (id, version) = self.resolve(&name, version).await?;
-                let stored = self.stored_labels(id, version).await?;
-                let set = LabelSet {
-                    key: LabelSetKey::Taxonomy(id, version),
-                    labels: stored.labels,
-                };
-                let threshold = threshold.or(stored.threshold).unwrap_or(default);
-                Ok(ClassificationTask {
-                    set,
-                    threshold,
-                    taxonomy: Some((id, version)),
-                })
-            }
-        }
-    }
-
-    /// Which version of which taxonomy is meant.
-    async fn resolve(&self, name: &NameOrId<TaxonomyId>, version: Option<i64>) -> Result<(TaxonomyId, i64)> {
-        let mut tx = self.db.read().await?;
-        let head = taxonomies::find_head(&mut tx, name).await?;
-        match version {
-            Some(version) if version < 1 || version > head.version => {
-                Err(Error::not_found("taxonomy version", format!("{name}/{version}")))
-            }
-            version => Ok((head.id, version.unwrap_or(head.version))),
-        }
-    }
-
-    async fn stored_labels(&self, id: TaxonomyId, version: i64) -> Result<StoredLabels> {
-        if let Some(stored) = self.labels.get(&(id, version)).await {
-            return Ok(stored);
-        }
-        let mut tx = self.db.read().await?;
-        let taxonomy = taxonomies::find_version(&mut tx, &NameOrId::Id(id), version).await?;
-        let stored = StoredLabels {
-            labels: taxonomy.labels.0.into(),
-            threshold: taxonomy.threshold,
-        };
-        self.labels.insert((id, version), stored.clone()).await;
-        Ok(stored)
+        self.label_sets.look_up(source, threshold, default).await
     }
 
     /// Analyses one input and records the answer.
     ///
     /// # Errors
     /// `Error::NotFound` for the document, `Error::Invalid` for the text.
-    pub async fn run(&self, principal: &Principal, input: Input, task: &Task) -> Result<Analysis> {
-        let mut answers = self.run_batch(principal, vec![Ok(input)], task).await?;
+    pub async fn run(&self, actor: &Actor, input: Input, task: &Task) -> Result<Analysis> {
+        let mut answers = self.run_batch(actor, vec![Ok(input)], task).await?;
         answers
             .pop()
             .unwrap_or_else(|| Err(Error::internal("an input has no answer")))
@@ -158,7 +88,7 @@ impl Analyses {
     /// `Error::Invalid` for the number of inputs; what is wrong with one input is in its own place.
     pub async fn run_batch(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         inputs: Vec<Result<Input>>,
         task: &Task,
     ) -> Result<Vec<Result<Analysis>>> {
@@ -171,11 +101,11 @@ impl Analyses {
                 ),
             ));
         }
-        let sources = self.look_up(inputs, task).await?;
+        let sources = sources::look_up(&self.db, actor, inputs, task).await?;
         let mut answers = Vec::with_capacity(sources.len());
         for source in sources {
             answers.push(match source {
-                Ok(source) => self.ask(principal, source, task).await,
+                Ok(source) => self.ask(actor, source, task).await,
                 Err(error) => Err(error),
             });
         }
@@ -187,12 +117,18 @@ impl Analyses {
     ///
     /// # Errors
     /// When the database does not answer. What went wrong with one document is in the result.
-    pub async fn run_missing(&self, principal: &Principal, documents: &[Document], task: &Task) -> Result<Missing> {
+    pub async fn run_missing(&self, actor: &Actor, documents: &[Document], task: &Task) -> Result<Missing> {
         let mut missing = Missing::default();
         for chunk in documents.chunks(LARGEST_ANALYSIS_BATCH) {
             let mut wanting = Vec::new();
             let mut tx = self.db.read().await?;
             for document in chunk {
+                if !documents::is_within_reach(&mut tx, actor, document.id).await? {
+                    missing
+                        .failed
+                        .push((document.id, Error::not_found("document", document.id)));
+                    continue;
+                }
                 let taxonomy = task.taxonomy().map(|(id, _)| id);
                 let newest = analyses::find_newest(&mut tx, document.id, task.kind(), taxonomy).await?;
                 if !newest.is_some_and(|newest| self.answers(&newest, document, task)) {
@@ -209,7 +145,7 @@ impl Analyses {
                 let count = fitting.count().max(1);
                 let ids: Vec<DocumentId> = wanting.drain(..count).map(|(id, _)| id).collect();
                 let inputs = ids.iter().map(|id| Ok(Input::Document(*id))).collect();
-                let answers = self.run_batch(principal, inputs, task).await?;
+                let answers = self.run_batch(actor, inputs, task).await?;
                 for (id, answer) in ids.into_iter().zip(answers) {
                     match answer {
                         Ok(_) => missing.made += 1,
@@ -229,45 +165,7 @@ impl Analyses {
             && analysis.model == self.engine.model()
     }
 
-    async fn look_up(&self, inputs: Vec<Result<Input>>, task: &Task) -> Result<Vec<Result<Source>>> {
-        let mut sources = Vec::with_capacity(inputs.len());
-        let mut tx = None;
-        let mut bytes = 0;
-        for input in inputs {
-            sources.push(match input {
-                Err(error) => Err(error),
-                Ok(Input::Text(text)) => check_required_text("/text", &text, LONGEST_TEXT).map(|()| Source {
-                    text: text.into(),
-                    document: None,
-                }),
-                Ok(Input::Document(id)) => {
-                    let tx = match &mut tx {
-                        Some(tx) => tx,
-                        none => none.insert(self.db.read().await?),
-                    };
-                    match documents::find_anywhere(tx, id).await? {
-                        None => Err(Error::not_found("document", id)),
-                        Some(document) => {
-                            let text: Arc<str> = task.reads(&document).into();
-                            bytes += text.len();
-                            if bytes > MOST_BYTES_AT_ONCE && bytes > text.len() {
-                                bytes -= text.len();
-                                Err(Error::invalid("/document_id", TOO_MUCH_AT_ONCE))
-                            } else {
-                                Ok(Source {
-                                    text,
-                                    document: Some((document.id, document.version)),
-                                })
-                            }
-                        }
-                    }
-                }
-            });
-        }
-        Ok(sources)
-    }
-
-    async fn ask(&self, principal: &Principal, source: Source, task: &Task) -> Result<Analysis> {
+    async fn ask(&self, actor: &Actor, source: Source, task: &Task) -> Result<Analysis> {
         let began = Instant::now();
         let text = Arc::clone(&source.text);
         let output = match task {
@@ -298,7 +196,8 @@ impl Analyses {
             duration_us,
             degraded: false,
             trace_id: trace_id::current(),
-            created_by: principal.key_id,
+            created_by: actor.principal.key_id(),
+            created_by_user: actor.principal.user_id,
             created_at: self.clock.now(),
         })
     }
@@ -324,19 +223,22 @@ impl Analyses {
     /// Stores an analysis under an id of the caller's choice, for sample data whose ids are documented.
     ///
     /// # Errors
-    /// `Error::Conflict` when the id is taken.
-    pub async fn store_copy(&self, analysis: &Analysis, id: AnalysisId) -> Result<()> {
+    /// `Error::NotFound` when the analysis that is copied is not within reach.
+    pub async fn store_copy(&self, actor: &Actor, analysis: &Analysis, id: AnalysisId) -> Result<()> {
         let mut tx = self.db.write().await?;
+        find(&mut tx, actor, analysis.id).await?;
         analyses::insert(&mut tx, &Analysis { id, ..analysis.clone() }).await?;
         tx.commit().await
     }
 
-    /// Newest first. The collection is named by slug or id.
+    /// Newest first: the analyses of documents within reach and, of texts that are stored nowhere, the actor's own; all for
+    /// those who reach every collection. The collection is named by slug or id.
     ///
     /// # Errors
     /// `Error::NotFound` for the collection or the taxonomy of the filter.
     pub async fn list(
         &self,
+        actor: &Actor,
         mut filter: AnalysisFilter,
         collection: Option<&NameOrId<CollectionId>>,
         taxonomy: Option<&NameOrId<TaxonomyId>>,
@@ -344,39 +246,63 @@ impl Analyses {
     ) -> Result<Page<Analysis, (Timestamp, AnalysisId)>> {
         let mut tx = self.db.read().await?;
         if let Some(name) = collection {
-            filter.collection_id = Some(collections::find(&mut tx, name).await?.id);
+            filter.collection_id = Some(collections::find(&mut tx, actor, name).await?.id);
         }
         if let Some(name) = taxonomy {
             filter.taxonomy_id = Some(taxonomies::find(&mut tx, name).await?.id);
         }
-        let rows = analyses::list(&mut tx, &filter, page.after, i64::from(page.limit) + 1).await?;
+        let limit = i64::from(page.limit) + 1;
+        let rows = analyses::list(&mut tx, &actor.principal, &filter, page.after, limit).await?;
         Ok(Page::from_overfetched(rows, page.limit, |row| (row.created_at, row.id)))
     }
 
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn get(&self, id: AnalysisId) -> Result<Analysis> {
-        let mut tx = self.db.read().await?;
-        analyses::find(&mut tx, id)
-            .await?
-            .ok_or_else(|| Error::not_found("analysis", id))
+    pub async fn get(&self, actor: &Actor, id: AnalysisId) -> Result<Analysis> {
+        find(&mut self.db.read().await?, actor, id).await
     }
 
     /// The newest analysis of a document of one kind.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn newest(&self, document: DocumentId, kind: AnalysisKind) -> Result<Option<Analysis>> {
-        analyses::find_newest(&mut self.db.read().await?, document, kind, None).await
+    pub async fn newest(&self, actor: &Actor, document: DocumentId, kind: AnalysisKind) -> Result<Option<Analysis>> {
+        let mut tx = self.db.read().await?;
+        if !documents::is_within_reach(&mut tx, actor, document).await? {
+            return Ok(None);
+        }
+        analyses::find_newest(&mut tx, document, kind, None).await
     }
 
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn delete(&self, id: AnalysisId) -> Result<()> {
+    pub async fn delete(&self, actor: &Actor, id: AnalysisId) -> Result<()> {
         let mut tx = self.db.write().await?;
+        let stored = find(&mut tx, actor, id).await?;
         if !analyses::delete(&mut tx, id).await? {
             return Err(Error::not_found("analysis", id));
         }
+        let kind = match stored.kind {
+            AnalysisKind::Summary => "summary",
+            AnalysisKind::Classification => "classification",
+        };
+        let of = stored
+            .document_id
+            .map_or_else(|| "a text".to_owned(), |id| format!("the document {id}"));
+        let event = Event::done(Action::AnalysisDeleted, "analysis", id, None).with_detail(format!("{kind} of {of}"));
+        audit::record(&mut tx, &self.clock, actor, event).await?;
         tx.commit().await
     }
+}
+
+/// The analysis of this id, inside a transaction. One that the actor may not know of is not there.
+async fn find(tx: &mut Tx, actor: &Actor, id: AnalysisId) -> Result<Analysis> {
+    let not_found = || Error::not_found("analysis", id);
+    let analysis = analyses::find(tx, id).await?.ok_or_else(not_found)?;
+    let known = match analysis.document_id {
+        _ if actor.principal.reach == Reach::Everything => true,
+        Some(document) => documents::is_within_reach(tx, actor, document).await?,
+        None => analysis.made_by(&actor.principal),
+    };
+    if known { Ok(analysis) } else { Err(not_found()) }
 }

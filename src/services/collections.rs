@@ -1,14 +1,16 @@
 //! Collections: create, list, get, update, delete.
 
-use super::changed_meanwhile;
+use super::{audit, changed_meanwhile};
 use crate::{
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
+        audit::{Action, Event},
         collections::{Collection, CollectionFields},
         etags::Expected,
         identifiers::CollectionId,
         paging::{Page, PageRequest},
+        principal::{Actor, Reach},
         text_fields::NameOrId,
     },
     repositories::collections,
@@ -35,8 +37,12 @@ impl Collections {
     }
 
     /// # Errors
-    /// `Error::Conflict` when the slug is taken.
-    pub async fn create(&self, fields: CollectionFields) -> Result<Collection> {
+    /// `Error::Forbidden` for those who do not reach every collection, `Error::Conflict` when the slug is taken.
+    pub async fn create(&self, actor: &Actor, fields: CollectionFields) -> Result<Collection> {
+        if actor.principal.reach != Reach::Everything {
+            let why = "only those who reach every collection can create one";
+            return Err(Error::Forbidden(why.to_owned()));
+        }
         let now = self.clock.now();
         let collection = Collection {
             id: CollectionId::generate(),
@@ -55,30 +61,37 @@ impl Collections {
         Ok(collection)
     }
 
+    /// The collections within reach, in the order of creation.
+    ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, page: PageRequest<CollectionId>) -> Result<Page<Collection, CollectionId>> {
+    pub async fn list(&self, actor: &Actor, page: PageRequest<CollectionId>) -> Result<Page<Collection, CollectionId>> {
         let mut tx = self.db.read().await?;
-        let rows = collections::list(&mut tx, page.after, i64::from(page.limit) + 1).await?;
+        let rows = collections::list(&mut tx, &actor.principal.reach, page.after, i64::from(page.limit) + 1).await?;
         Ok(Page::from_overfetched(rows, page.limit, |row| row.id))
     }
 
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn get(&self, name: &NameOrId<CollectionId>) -> Result<Collection> {
-        find(&mut self.db.read().await?, name).await
+    pub async fn get(&self, actor: &Actor, name: &NameOrId<CollectionId>) -> Result<Collection> {
+        find(&mut self.db.read().await?, actor, name).await
     }
 
+    /// Changes a collection. A taken slug would tell of another collection, so that only those who reach all of them may
+    /// choose one.
+    ///
     /// # Errors
-    /// `Error::NotFound`, `Error::PreconditionFailed`, `Error::Invalid`, or `Error::Conflict` when the slug is taken.
+    /// `Error::NotFound`, `Error::PreconditionFailed`, `Error::Invalid`, `Error::Forbidden` for the slug, or
+    /// `Error::Conflict` when it is taken.
     pub async fn update(
         &self,
+        actor: &Actor,
         name: &NameOrId<CollectionId>,
         expected: &Expected,
         patch: CollectionPatch,
     ) -> Result<Collection> {
         let mut tx = self.db.write().await?;
-        let stored = find(&mut tx, name).await?;
+        let stored = find(&mut tx, actor, name).await?;
         expected.check("collection", stored.id.0, stored.version)?;
         let fields = CollectionFields::new(
             Some(patch.slug.as_deref().unwrap_or(stored.slug.as_str())),
@@ -92,6 +105,10 @@ impl Collections {
         };
         if fields == unchanged {
             return Ok(stored);
+        }
+        if fields.slug != stored.slug && actor.principal.reach != Reach::Everything {
+            let why = "only those who reach every collection can change the slug of one; leave `slug` out";
+            return Err(Error::Forbidden(why.to_owned()));
         }
         let changed = Collection {
             slug: fields.slug,
@@ -115,9 +132,15 @@ impl Collections {
     ///
     /// # Errors
     /// `Error::NotFound`, `Error::PreconditionFailed`, or `Error::Conflict` when there are documents.
-    pub async fn delete(&self, name: &NameOrId<CollectionId>, expected: &Expected, with_documents: bool) -> Result<()> {
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        name: &NameOrId<CollectionId>,
+        expected: &Expected,
+        with_documents: bool,
+    ) -> Result<()> {
         let mut tx = self.db.write().await?;
-        let stored = find(&mut tx, name).await?;
+        let stored = find(&mut tx, actor, name).await?;
         expected.check("collection", stored.id.0, stored.version)?;
         let documents = collections::count_documents(&mut tx, stored.id).await?;
         if documents > 0 && !with_documents {
@@ -127,14 +150,23 @@ impl Collections {
             )));
         }
         collections::delete(&mut tx, stored.id).await?;
+        let event = Event::done(
+            Action::CollectionDeleted,
+            "collection",
+            stored.id,
+            stored.slug.to_string(),
+        );
+        let event = event.with_detail(format!("documents: {documents}"));
+        audit::record(&mut tx, &self.clock, actor, event).await?;
         tx.commit().await
     }
 }
 
-/// The collection of this name, inside a transaction.
-pub(super) async fn find(tx: &mut Tx, name: &NameOrId<CollectionId>) -> Result<Collection> {
-    collections::find(tx, name)
-        .await?
+/// The collection of this name, inside a transaction. One that is out of the actor's reach is not there.
+pub(super) async fn find(tx: &mut Tx, actor: &Actor, name: &NameOrId<CollectionId>) -> Result<Collection> {
+    let found = collections::find(tx, name).await?;
+    found
+        .filter(|collection| actor.reaches(collection.id))
         .ok_or_else(|| Error::not_found("collection", name))
 }
 

@@ -1,13 +1,14 @@
 //! Documents: create (one, or a batch all or nothing), list and search, get, put, patch, delete.
 
 use super::{
-    changed_meanwhile, collections,
+    audit, changed_meanwhile, collections,
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
 };
 use crate::{
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
+        audit::{Action, Event},
         collections::Collection,
         documents::{
             Document, DocumentFields, DocumentFilter, DocumentPosition, DocumentRow, DocumentSort, LARGEST_BATCH,
@@ -16,6 +17,7 @@ use crate::{
         etags::Expected,
         identifiers::{CollectionId, DocumentId},
         paging::{Page, PageRequest},
+        principal::{Actor, Reach},
         text_fields::NameOrId,
     },
     repositories::{document_lists, documents},
@@ -56,13 +58,14 @@ impl Documents {
     /// `Error::NotFound` for the collection, `Error::Invalid`, or `Error::Conflict` when the `external_id` is taken.
     pub async fn create(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         fields: DocumentFields,
         on_conflict: OnConflict,
     ) -> Result<(Document, Outcome)> {
         let prepared = Prepared::new(fields)?;
         let mut tx = self.db.write().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = self.store(&mut tx, &collection, prepared, on_conflict).await?;
         tx.commit().await?;
         Ok(stored)
@@ -74,6 +77,7 @@ impl Documents {
     /// As for [`Documents::create`], with the place of each bad document (`/documents/3/text`).
     pub async fn create_batch(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         batch: Vec<DocumentFields>,
         on_conflict: OnConflict,
@@ -86,7 +90,7 @@ impl Documents {
         }
         let prepared = prepare_batch(batch)?;
         let mut tx = self.db.write().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let mut stored = Vec::with_capacity(prepared.len());
         for (index, one) in prepared.into_iter().enumerate() {
             let outcome = self.store(&mut tx, &collection, one, on_conflict).await;
@@ -142,13 +146,14 @@ impl Documents {
     /// `Error::NotFound` for the collection.
     pub async fn list(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         filter: &DocumentFilter,
         sort: DocumentSort,
         page: PageRequest<DocumentPosition>,
     ) -> Result<Page<DocumentRow, DocumentPosition>> {
         let mut tx = self.db.read().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let limit = i64::from(page.limit) + 1;
         let rows = document_lists::list(&mut tx, collection.id, filter, sort, page.after.as_ref(), limit).await?;
         Ok(Page::from_overfetched(rows, page.limit, |row| position(row, sort)))
@@ -160,12 +165,13 @@ impl Documents {
     /// `Error::NotFound` for the collection.
     pub async fn walk(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         after: Option<&Document>,
         limit: u32,
     ) -> Result<Vec<Document>> {
         let mut tx = self.db.read().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         documents::walk(&mut tx, collection.id, after, limit.into()).await
     }
 
@@ -173,10 +179,27 @@ impl Documents {
     ///
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn get(&self, collection: &NameOrId<CollectionId>, document: &str) -> Result<Document> {
+    pub async fn get(&self, actor: &Actor, collection: &NameOrId<CollectionId>, document: &str) -> Result<Document> {
         let mut tx = self.db.read().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         find(&mut tx, collection.id, document).await
+    }
+
+    /// Whether what was stored together is within reach, as the first document says that is still there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reaches_batch(&self, actor: &Actor, batch: &[DocumentId]) -> Result<bool> {
+        if actor.principal.reach == Reach::Everything {
+            return Ok(true);
+        }
+        let mut tx = self.db.read().await?;
+        for id in batch {
+            if let Some(collection) = documents::collection_of(&mut tx, *id).await? {
+                return Ok(actor.reaches(collection));
+            }
+        }
+        Ok(false)
     }
 
     /// Replaces a document, or stores it under the `external_id` that the address names when there is none. An address
@@ -187,6 +210,7 @@ impl Documents {
     /// another document's.
     pub async fn put(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         document: &str,
         expected: &Expected,
@@ -194,7 +218,7 @@ impl Documents {
     ) -> Result<(Document, Outcome)> {
         let mut prepared = Prepared::new(fields)?;
         let mut tx = self.db.write().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let existing = match find(&mut tx, collection.id, document).await {
             Ok(stored) => Some(stored),
             Err(Error::NotFound { .. }) if document.parse::<DocumentId>().is_err() => None,
@@ -235,13 +259,14 @@ impl Documents {
     /// another document's.
     pub async fn update(
         &self,
+        actor: &Actor,
         collection: &NameOrId<CollectionId>,
         document: &str,
         expected: &Expected,
         patch: DocumentPatch,
     ) -> Result<Document> {
         let mut tx = self.db.write().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
         let prepared = Prepared::new(patch.over(&stored)?)?;
@@ -254,12 +279,20 @@ impl Documents {
     ///
     /// # Errors
     /// `Error::NotFound` or `Error::PreconditionFailed`.
-    pub async fn delete(&self, collection: &NameOrId<CollectionId>, document: &str, expected: &Expected) -> Result<()> {
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        collection: &NameOrId<CollectionId>,
+        document: &str,
+        expected: &Expected,
+    ) -> Result<()> {
         let mut tx = self.db.write().await?;
-        let collection = collections::find(&mut tx, collection).await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
         documents::delete(&mut tx, stored.id).await?;
+        let event = Event::done(Action::DocumentDeleted, "document", stored.id, stored.head.external_id);
+        audit::record(&mut tx, &self.clock, actor, event).await?;
         tx.commit().await
     }
 }
@@ -273,6 +306,23 @@ async fn find(tx: &mut Tx, collection: CollectionId, document: &str) -> Result<D
     documents::find_by_external_id(tx, collection, document)
         .await?
         .ok_or_else(|| Error::not_found("document", document))
+}
+
+/// A document of whatever collection. One that is out of the actor's reach is not there.
+pub(super) async fn find_anywhere(tx: &mut Tx, actor: &Actor, id: DocumentId) -> Result<Document> {
+    documents::find_anywhere(tx, id)
+        .await?
+        .filter(|document| actor.reaches(document.collection_id))
+        .ok_or_else(|| Error::not_found("document", id))
+}
+
+/// Whether a document of whatever collection is within the actor's reach.
+pub(super) async fn is_within_reach(tx: &mut Tx, actor: &Actor, id: DocumentId) -> Result<bool> {
+    if actor.principal.reach == Reach::Everything {
+        return Ok(true);
+    }
+    let collection = documents::collection_of(tx, id).await?;
+    Ok(collection.is_some_and(|collection| actor.reaches(collection)))
 }
 
 fn position(row: &DocumentRow, sort: DocumentSort) -> DocumentPosition {

@@ -4,10 +4,11 @@
 
 use crate::{
     db::Db,
-    domain::{Clock, Result, Timestamp, identifiers::ApiKeyId},
+    domain::{Clock, Result, Timestamp},
     repositories::idempotency::{self, Claim},
 };
 use time::Duration;
+use uuid::Uuid;
 
 /// How long an answer is kept for replay.
 pub const KEPT_FOR: Duration = Duration::hours(24);
@@ -49,7 +50,7 @@ impl Idempotency {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(&self, owner: ApiKeyId, key: &str, fingerprint: &[u8; 32]) -> Result<Standing> {
+    pub async fn begin(&self, owner: Uuid, key: &str, fingerprint: &[u8; 32]) -> Result<Standing> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         idempotency::delete_before(&mut tx, Timestamp::new(now.as_offset_date_time() - KEPT_FOR)).await?;
@@ -67,7 +68,7 @@ impl Idempotency {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn complete(&self, owner: ApiKeyId, key: &str, answer: &StoredAnswer) -> Result<()> {
+    pub async fn complete(&self, owner: Uuid, key: &str, answer: &StoredAnswer) -> Result<()> {
         let headers = serde_json::to_string(&answer.headers).map_err(crate::domain::Error::internal)?;
         let mut tx = self.db.write().await?;
         idempotency::complete(&mut tx, owner, key, answer.status.into(), &headers, &answer.body).await?;
@@ -78,7 +79,7 @@ impl Idempotency {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn release(&self, owner: ApiKeyId, key: &str) -> Result<()> {
+    pub async fn release(&self, owner: Uuid, key: &str) -> Result<()> {
         let mut tx = self.db.write().await?;
         idempotency::release(&mut tx, owner, key).await?;
         tx.commit().await

@@ -4,24 +4,40 @@
 pub mod analyses;
 pub mod analysis_tasks;
 pub mod api_keys;
+pub mod audit;
 pub mod collections;
 pub mod demo;
 pub mod document_drafts;
 pub mod documents;
 pub mod idempotency;
+mod label_sets;
+pub mod oidc;
+pub mod oidc_rules;
+mod reach;
+pub mod recognition;
 mod recorder;
+pub mod sessions;
+pub mod sign_in;
+pub mod sign_in_throttle;
+pub mod signing_keys;
+mod sources;
 pub mod taxonomies;
+pub mod users;
 
 use self::{
-    analyses::Analyses, api_keys::ApiKeys, collections::Collections, documents::Documents, idempotency::Idempotency,
-    recorder::Recorder, taxonomies::Taxonomies,
+    analyses::Analyses, api_keys::ApiKeys, audit::Audit, collections::Collections, documents::Documents,
+    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition, recorder::Recorder,
+    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, taxonomies::Taxonomies, users::Users,
 };
 use crate::{
+    config::Auth,
+    credentials::password_hasher::PasswordHasher,
     db::Db,
     domain::{Clock, Error, Result},
     engines::Engine,
+    telemetry::metrics::Metrics,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
 /// Every service, built once. Cheap to clone.
@@ -29,25 +45,87 @@ use tokio_util::task::TaskTracker;
 pub struct Services {
     pub analyses: Analyses,
     pub api_keys: ApiKeys,
+    pub audit: Audit,
     pub collections: Collections,
     pub documents: Documents,
     pub idempotency: Idempotency,
+    /// Sign-in through a provider, if one is configured.
+    pub oidc: Option<Oidc>,
+    pub recognition: Recognition,
+    pub sessions: Sessions,
+    pub sign_in: SignIn,
+    pub signing_keys: SigningKeys,
     pub taxonomies: Taxonomies,
+    pub users: Users,
     db: Db,
+}
+
+/// What the services stand on.
+pub struct Foundation {
+    pub db: Db,
+    pub clock: Clock,
+    pub engine: Arc<dyn Engine>,
+    pub auth: Auth,
+    pub oidc: Option<Setup>,
+    pub metrics: Metrics,
+    pub tasks: TaskTracker,
 }
 
 impl Services {
     #[must_use]
-    pub fn new(db: &Db, clock: &Clock, engine: Arc<dyn Engine>, tasks: &TaskTracker) -> Self {
-        let recorder = Recorder::start(db.clone(), tasks);
+    pub fn new(foundation: Foundation) -> Self {
+        let Foundation {
+            db,
+            clock,
+            engine,
+            auth,
+            oidc,
+            metrics,
+            tasks,
+        } = foundation;
+        let auth = Arc::new(auth);
+        let recorder = Recorder::start(db.clone(), &tasks);
+        let hasher = PasswordHasher::new(auth.password_threads);
+        let signing_keys = SigningKeys::new(db.clone(), clock.clone(), Arc::clone(&auth));
+        let recheck = Duration::from_secs(auth.recheck_seconds);
+        let recognition = Recognition::new(db.clone(), clock.clone(), signing_keys.clone(), tasks, recheck);
+        let users = Users::new(db.clone(), clock.clone(), hasher.clone(), recognition.clone());
+        let sign_in = SignIn::new(sign_in::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            settings: auth,
+            hasher,
+            signing_keys: signing_keys.clone(),
+            recognition: recognition.clone(),
+            metrics: metrics.clone(),
+        });
+        let oidc = oidc.map(|setup| {
+            let parts = oidc::Parts {
+                db: db.clone(),
+                clock: clock.clone(),
+                sign_in: sign_in.clone(),
+                users: users.clone(),
+                signing_keys: signing_keys.clone(),
+                recognition: recognition.clone(),
+                metrics,
+            };
+            Oidc::new(setup, parts)
+        });
         Self {
             analyses: Analyses::new(db.clone(), clock.clone(), engine, recorder),
-            api_keys: ApiKeys::new(db.clone(), clock.clone()),
+            api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
+            audit: Audit::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone()),
             documents: Documents::new(db.clone(), clock.clone()),
             idempotency: Idempotency::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock.clone()),
-            db: db.clone(),
+            sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
+            oidc,
+            sign_in,
+            signing_keys,
+            taxonomies: Taxonomies::new(db.clone(), clock),
+            users,
+            recognition,
+            db,
         }
     }
 

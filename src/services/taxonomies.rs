@@ -1,13 +1,15 @@
 //! Taxonomies: create, list, get, update, delete; every change is a new version.
 
-use super::changed_meanwhile;
+use super::{audit, changed_meanwhile};
 use crate::{
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
+        audit::{Action, Event},
         etags::Expected,
         identifiers::TaxonomyId,
         paging::{Page, PageRequest},
+        principal::{Actor, Reach},
         taxonomies::{LabelDraft, Taxonomy, TaxonomyDraft, TaxonomyFields},
         text_fields::{NameOrId, Slug},
     },
@@ -40,8 +42,10 @@ impl Taxonomies {
     }
 
     /// # Errors
-    /// `Error::Invalid`, or `Error::Conflict` when the slug is taken.
-    pub async fn create(&self, slug: Option<&str>, draft: TaxonomyDraft) -> Result<Taxonomy> {
+    /// `Error::Forbidden` for those who do not reach every collection, `Error::Invalid`, or `Error::Conflict` when the slug
+    /// is taken.
+    pub async fn create(&self, actor: &Actor, slug: Option<&str>, draft: TaxonomyDraft) -> Result<Taxonomy> {
+        check_may_change(actor)?;
         let slug = slug.map(|slug| Slug::parse("/slug", slug)).transpose()?;
         let fields = draft.resolve(&[])?;
         let slug = slug.unwrap_or_else(|| Slug::from_name(&fields.name, "taxonomy"));
@@ -61,13 +65,14 @@ impl Taxonomies {
         if !taxonomies::insert(&mut tx, &taxonomy).await? {
             return Err(slug_taken(&taxonomy));
         }
+        self.note(&mut tx, actor, Action::TaxonomyCreated, &taxonomy).await?;
         tx.commit().await?;
         Ok(taxonomy)
     }
 
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, page: PageRequest<TaxonomyId>) -> Result<Page<Taxonomy, TaxonomyId>> {
+    pub async fn list(&self, _actor: &Actor, page: PageRequest<TaxonomyId>) -> Result<Page<Taxonomy, TaxonomyId>> {
         let mut tx = self.db.read().await?;
         let rows = taxonomies::list(&mut tx, page.after, i64::from(page.limit) + 1).await?;
         Ok(Page::from_overfetched(rows, page.limit, |row| row.id))
@@ -75,7 +80,7 @@ impl Taxonomies {
 
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn get(&self, name: &NameOrId<TaxonomyId>) -> Result<Taxonomy> {
+    pub async fn get(&self, _actor: &Actor, name: &NameOrId<TaxonomyId>) -> Result<Taxonomy> {
         find(&mut self.db.read().await?, name).await
     }
 
@@ -85,6 +90,7 @@ impl Taxonomies {
     /// `Error::NotFound`.
     pub async fn list_versions(
         &self,
+        _actor: &Actor,
         name: &NameOrId<TaxonomyId>,
         page: PageRequest<i64>,
     ) -> Result<Page<Taxonomy, i64>> {
@@ -97,7 +103,7 @@ impl Taxonomies {
 
     /// # Errors
     /// `Error::NotFound`.
-    pub async fn get_version(&self, name: &NameOrId<TaxonomyId>, version: i64) -> Result<Taxonomy> {
+    pub async fn get_version(&self, _actor: &Actor, name: &NameOrId<TaxonomyId>, version: i64) -> Result<Taxonomy> {
         let mut tx = self.db.read().await?;
         find_version(&mut tx, name, version).await
     }
@@ -105,13 +111,15 @@ impl Taxonomies {
     /// Makes the next version. A change that changes nothing makes none.
     ///
     /// # Errors
-    /// `Error::NotFound`, `Error::PreconditionFailed`, `Error::Invalid`, or `Error::Conflict` when the slug is taken.
+    /// As for [`Taxonomies::create`], `Error::NotFound` or `Error::PreconditionFailed`.
     pub async fn update(
         &self,
+        actor: &Actor,
         name: &NameOrId<TaxonomyId>,
         expected: &Expected,
         patch: TaxonomyPatch,
     ) -> Result<Taxonomy> {
+        check_may_change(actor)?;
         let mut tx = self.db.write().await?;
         let stored = find(&mut tx, name).await?;
         expected.check("taxonomy", stored.id.0, stored.version)?;
@@ -125,6 +133,7 @@ impl Taxonomies {
         if !taxonomies::update(&mut tx, &changed).await? {
             return Err(changed_meanwhile("taxonomy"));
         }
+        self.note(&mut tx, actor, Action::TaxonomyChanged, &changed).await?;
         tx.commit().await?;
         Ok(changed)
     }
@@ -169,8 +178,16 @@ impl Taxonomies {
     /// Deletes a taxonomy; one that was used only when the caller says that the analyses may go too.
     ///
     /// # Errors
-    /// `Error::NotFound`, `Error::PreconditionFailed`, or `Error::Conflict` when there are analyses.
-    pub async fn delete(&self, name: &NameOrId<TaxonomyId>, expected: &Expected, with_analyses: bool) -> Result<()> {
+    /// `Error::Forbidden` for those who do not reach every collection, `Error::NotFound`, `Error::PreconditionFailed`, or
+    /// `Error::Conflict` when there are analyses.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        name: &NameOrId<TaxonomyId>,
+        expected: &Expected,
+        with_analyses: bool,
+    ) -> Result<()> {
+        check_may_change(actor)?;
         let mut tx = self.db.write().await?;
         let stored = find(&mut tx, name).await?;
         expected.check("taxonomy", stored.id.0, stored.version)?;
@@ -181,8 +198,24 @@ impl Taxonomies {
             )));
         }
         taxonomies::delete(&mut tx, stored.id).await?;
+        self.note(&mut tx, actor, Action::TaxonomyDeleted, &stored).await?;
         tx.commit().await
     }
+
+    async fn note(&self, tx: &mut Tx, actor: &Actor, action: Action, taxonomy: &Taxonomy) -> Result<()> {
+        let event = Event::done(action, "taxonomy", taxonomy.id, taxonomy.slug.to_string());
+        let event = event.with_detail(format!("version: {}", taxonomy.version));
+        audit::record(tx, &self.clock, actor, event).await
+    }
+}
+
+/// All collections share the taxonomies, and the analyses that depend on one may be of any of them.
+fn check_may_change(actor: &Actor) -> Result<()> {
+    if actor.principal.reach == Reach::Everything {
+        return Ok(());
+    }
+    let why = "only those who reach every collection can create, change and delete taxonomies, which all of them share";
+    Err(Error::Forbidden(why.to_owned()))
 }
 
 /// The taxonomy of this name at its newest version, inside a transaction.

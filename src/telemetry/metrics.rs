@@ -1,6 +1,8 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 use std::{sync::Arc, time::Duration};
 
 /// Seconds, as the stable HTTP conventions advise.
@@ -17,6 +19,8 @@ struct Inner {
     registry: Registry,
     request_duration: HistogramVec,
     active_requests: IntGauge,
+    refusals: IntCounterVec,
+    rate_limited: IntCounterVec,
 }
 
 /// What is known of a request when it has been answered.
@@ -29,6 +33,25 @@ pub struct RequestLabels<'a> {
     /// The operation id of the OpenAPI document, empty when there is none.
     pub operation: &'a str,
     pub status: u16,
+}
+
+/// A limit on how fast requests may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Principal,
+    Address,
+}
+
+impl Limit {
+    pub const ALL: [Self; 2] = [Self::Principal, Self::Address];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Principal => "principal",
+            Self::Address => "address",
+        }
+    }
 }
 
 impl Metrics {
@@ -53,6 +76,24 @@ impl Metrics {
             "http_server_active_requests",
             "Requests that are being worked on at this moment.",
         )?;
+        let refusals = IntCounterVec::new(
+            Opts::new(
+                "synoptic_authentication_refusals_total",
+                "Credentials and sign-ins that were not accepted, by reason.",
+            ),
+            &["reason"],
+        )?;
+        let rate_limited = IntCounterVec::new(
+            Opts::new(
+                "synoptic_rate_limited_total",
+                "Requests that were refused because too many came from one principal or one address.",
+            ),
+            &["limit"],
+        )?;
+        for limit in Limit::ALL {
+            // A series that is there from the start shows its first increase.
+            rate_limited.with_label_values(&[limit.name()]);
+        }
         let build = IntGaugeVec::new(
             Opts::new("synoptic_build_info", "Always 1; the label says which build."),
             &["version"],
@@ -60,11 +101,15 @@ impl Metrics {
         build.with_label_values(&[version]).set(1);
         registry.register(Box::new(request_duration.clone()))?;
         registry.register(Box::new(active_requests.clone()))?;
+        registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(rate_limited.clone()))?;
         registry.register(Box::new(build))?;
         Ok(Self(Arc::new(Inner {
             registry,
             request_duration,
             active_requests,
+            refusals,
+            rate_limited,
         })))
     }
 
@@ -82,6 +127,15 @@ impl Metrics {
             .request_duration
             .with_label_values(&[labels.method, labels.route, labels.operation, &status])
             .observe(took.as_secs_f64());
+    }
+
+    /// Counts a refusal; `reason` is one of a closed set.
+    pub fn refused(&self, reason: &'static str) {
+        self.0.refusals.with_label_values(&[reason]).inc();
+    }
+
+    pub fn rate_limited(&self, limit: Limit) {
+        self.0.rate_limited.with_label_values(&[limit.name()]).inc();
     }
 
     /// The Prometheus text exposition and its content type.

@@ -1,57 +1,44 @@
 //! Configuration: plain typed sections with defaults, from a file, the environment and flags, later ones winning. This is the
 //! only reader of files and environment variables; every part of the program is handed its own section.
 
+mod auth;
+mod cors;
+mod limits;
+mod public_url;
+mod secrets;
+mod server;
+
+pub use auth::{Algorithm, Auth, Oidc};
+pub use cors::{Cors, Origin};
+pub use limits::Limits;
+pub use public_url::PublicUrl;
+pub use secrets::Secret;
+pub use server::Server;
+
 use crate::telemetry::logs;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::HashMap, fmt, net::SocketAddr, path::Path};
 
 /// The file that is read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "synoptic.toml";
 /// With what every environment variable begins; two underscores go down a level: `SYNOPTIC_SERVER__BIND`.
 const ENVIRONMENT_PREFIX: &str = "SYNOPTIC";
+/// The settings that are lists; in an environment variable, their members are separated by commas.
+const LISTS: [&str; 3] = ["server.trusted_proxies", "cors.allowed_origins", "auth.oidc.scopes"];
+/// What helps with every fault of the configuration.
+const ADVICE: &str = "the configuration cannot be used; docs/configuration.md lists every setting, `synoptic config` prints \
+                      what is in force";
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
     pub database: Database,
+    pub auth: Auth,
+    pub limits: Limits,
+    pub cors: Cors,
     pub log: Log,
-}
-
-/// How the server listens and what it accepts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    /// Address and port.
-    pub bind: SocketAddr,
-    /// The largest request body, in bytes.
-    pub max_body_bytes: usize,
-    /// How long a request's body may take to arrive, in seconds.
-    pub body_timeout_seconds: u64,
-    /// How long requests under way may take to end after SIGTERM or Ctrl-C, in seconds.
-    pub shutdown_seconds: u64,
-    /// How long a connection may be silent before it is closed, in seconds.
-    pub idle_seconds: u64,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            max_body_bytes: 16 * 1024 * 1024,
-            body_timeout_seconds: 30,
-            shutdown_seconds: 30,
-            idle_seconds: 120,
-        }
-    }
-}
-
-impl Server {
-    #[must_use]
-    pub fn body_timeout(&self) -> Duration {
-        Duration::from_secs(self.body_timeout_seconds)
-    }
 }
 
 /// Where everything is stored.
@@ -158,18 +145,17 @@ impl Config {
     /// Reads the file (the named one, or `synoptic.toml` if it is there), then the environment, then the flags.
     ///
     /// # Errors
-    /// When a file cannot be read, or a value is unknown or of the wrong kind; the message names it.
+    /// When a file cannot be read, or a setting is unknown, of the wrong kind, out of bounds or in contradiction to another; the
+    /// message names it.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self> {
         let source = match file {
             Some(file) => config::File::from(file).format(config::FileFormat::Toml).required(true),
             None => config::File::new(DEFAULT_FILE, config::FileFormat::Toml).required(false),
         };
-        let environment = config::Environment::with_prefix(ENVIRONMENT_PREFIX)
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true)
-            .source(Some(settings_from_environment()));
-        let mut builder = config::Config::builder().add_source(source).add_source(environment);
+        let mut builder = config::Config::builder().add_source(source);
+        for environment in environments() {
+            builder = builder.add_source(environment);
+        }
         let flags = [
             ("server.bind", overrides.bind.map(|bind| bind.to_string())),
             ("database.url", overrides.database_url.clone()),
@@ -178,10 +164,24 @@ impl Config {
         for (name, value) in flags {
             builder = builder.set_override_option(name, value)?;
         }
-        builder.build().and_then(config::Config::try_deserialize).map_err(without_values).context(
-            "the configuration cannot be used; docs/configuration.md lists every setting, `synoptic config` prints what is \
-             in force",
-        )
+        let loaded = builder.build().and_then(config::Config::try_deserialize::<Self>);
+        let config = loaded.map_err(without_values).context(ADVICE)?;
+        config.check().context(ADVICE)?;
+        Ok(config)
+    }
+
+    /// What no single setting shows: values out of bounds and settings that contradict each other.
+    fn check(&self) -> Result<()> {
+        let faults = [
+            self.server.fault(),
+            self.auth.fault(),
+            self.limits.fault(),
+            self.cors.fault().map(str::to_owned),
+        ];
+        match faults.into_iter().flatten().next() {
+            Some(fault) => Err(anyhow!(fault)),
+            None => Ok(()),
+        }
     }
 
     /// As TOML, with secrets hidden.
@@ -191,6 +191,27 @@ impl Config {
     pub fn to_toml(&self) -> Result<String> {
         Ok(toml::to_string_pretty(self)?)
     }
+}
+
+/// The environment's settings: texts as they are, and lists taken apart. Taking apart goes together with reading what looks like
+/// a number as one, by which a password of digits would lose its leading zeros.
+fn environments() -> [config::Environment; 2] {
+    let lists = LISTS.map(|list| format!("{ENVIRONMENT_PREFIX}_{}", list.replace('.', "__")));
+    let is_list = |name: &str| lists.iter().any(|list| list.eq_ignore_ascii_case(name));
+    let (of_lists, of_texts) = settings_from_environment()
+        .into_iter()
+        .partition(|(name, _)| is_list(name));
+    let reading = |settings| {
+        config::Environment::with_prefix(ENVIRONMENT_PREFIX)
+            .prefix_separator("_")
+            .separator("__")
+            .source(Some(settings))
+    };
+    let mut parsed = reading(of_lists).try_parsing(true).list_separator(",");
+    for list in LISTS {
+        parsed = parsed.with_list_parse_key(list);
+    }
+    [reading(of_texts), parsed]
 }
 
 /// What is wrong, without the values: one of them may be a password that stands in the wrong place.
@@ -278,5 +299,79 @@ mod tests {
         let error = format!("{:#}", Config::load(Some(&file), &Overrides::default()).unwrap_err());
         assert!(error.contains("bnd"), "{error}");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+    /// What a file with this text gives, or why it cannot be used.
+    fn loaded(text: &str) -> Result<Config, String> {
+        let folder = std::env::temp_dir().join(format!("synoptic-config-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("synoptic.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file), &Overrides::default()).map_err(|error| format!("{error:#}"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        config
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_meant_is_named_with_its_setting() {
+        for (text, setting, reason) in [
+            (
+                "[server]\ntrusted_proxies = [\"proxy.example\"]",
+                "server.trusted_proxies",
+                "proxy.example",
+            ),
+            (
+                "[server]\npublic_url = \"synoptic.example\"",
+                "server.public_url",
+                "https://",
+            ),
+            (
+                "[server]\nheader_timeout_seconds = 0",
+                "server.header_timeout_seconds",
+                "must be 1 to",
+            ),
+            ("[limits]\naddress_burst = 0", "limits.address_burst", "at least 1"),
+            (
+                "[auth]\naccess_token_minutes = 0",
+                "auth.access_token_minutes",
+                "must be 1 to",
+            ),
+            (
+                "[auth]\nrefresh_token_days = 4294967295",
+                "auth.refresh_token_days",
+                "must be 1 to",
+            ),
+            ("[auth]\nissuer = \"\"", "auth.issuer", "must not be empty"),
+            ("[auth]\nalgorithm = \"none\"", "auth.algorithm", "HS256"),
+            (
+                "[limits]\naddress_per_second = -1",
+                "limits.address_per_second",
+                "integer",
+            ),
+            (
+                "[cors]\nallowed_origins = [\"app.example\"]",
+                "cors.allowed_origins",
+                "app.example",
+            ),
+            (
+                "[cors]\nallowed_origins = [\"*\"]\nallow_credentials = true",
+                "cors.allow_credentials",
+                "list",
+            ),
+        ] {
+            let error = loaded(text).unwrap_err();
+            assert!(error.contains(setting) && error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let text = "[server]\npublic_url = \"https://synoptic.example/\"\ntrusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]\n\
+                    [limits]\naddress_per_second = 0\n[cors]\nallowed_origins = [\"https://app.example\"]\n";
+        let printed = loaded(text).unwrap().to_toml().unwrap();
+        assert_eq!(loaded(&printed).unwrap().to_toml().unwrap(), printed);
+        assert!(
+            printed.contains("public_url = \"https://synoptic.example\""),
+            "{printed}"
+        );
     }
 }

@@ -1,6 +1,13 @@
 //! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified. Loading it again changes nothing
 //! that is there, so that what a person has tried out survives a restart.
 
+mod people;
+
+pub use people::{
+    ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
+    VIEWER_PASSWORD, replace_admin, retire_viewer,
+};
+
 use super::{
     Services,
     analysis_tasks::{LabelSource, Task},
@@ -13,15 +20,15 @@ use crate::domain::{
     documents::{Attributes, Document, DocumentFields, LARGEST_BATCH},
     identifiers::{AnalysisId, CollectionId},
     labels::Label,
-    principal::Principal,
+    principal::Actor,
     taxonomies::{LabelDraft, TaxonomyDraft},
     text_fields::NameOrId,
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-const TICKETS: &str = include_str!("../../assets/demo/tickets.csv");
-const TAXONOMY: &str = include_str!("../../assets/demo/taxonomy.json");
+const TICKETS: &str = include_str!("../../../assets/demo/tickets.csv");
+const TAXONOMY: &str = include_str!("../../../assets/demo/taxonomy.json");
 
 /// The slug of the collection of tickets.
 pub const COLLECTION: &str = "tickets";
@@ -60,10 +67,15 @@ struct SampleTaxonomy {
 pub async fn load(services: &Services) -> Result<()> {
     let tickets = NameOrId::Name(COLLECTION.to_owned());
     create_resources(services).await?;
-    if services.documents.walk(&tickets, None, 1).await?.is_empty() {
+    if services
+        .documents
+        .walk(&Actor::operator(), &tickets, None, 1)
+        .await?
+        .is_empty()
+    {
         services
             .documents
-            .create_batch(&tickets, sample_tickets()?, OnConflict::Refuse)
+            .create_batch(&Actor::operator(), &tickets, sample_tickets()?, OnConflict::Refuse)
             .await?;
     }
     restore_spare_ticket(services, &tickets).await?;
@@ -77,14 +89,22 @@ pub async fn load(services: &Services) -> Result<()> {
         name: NameOrId::Name(TAXONOMY_SLUG.to_owned()),
         version: None,
     };
-    let classification = Task::Classification(services.analyses.classification(labels, None).await?);
+    let classification = Task::Classification(
+        services
+            .analyses
+            .classification(&Actor::operator(), labels, None)
+            .await?,
+    );
     analyse(services, &documents, &classification).await?;
-    store_documented_analyses(services, &documents, &[&summary, &classification]).await
+    store_documented_analyses(services, &documents, &[&summary, &classification]).await?;
+    people::load(services).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {
-    let operator = Principal::operator();
-    let missing = services.analyses.run_missing(&operator, documents, task).await?;
+    let missing = services
+        .analyses
+        .run_missing(&Actor::operator(), documents, task)
+        .await?;
     match missing.failed.into_iter().next() {
         Some((_, error)) => Err(error),
         None => Ok(()),
@@ -103,7 +123,10 @@ async fn create_resources(services: &Services) -> Result<()> {
     for (slug, name, description) in collections {
         let created = services
             .collections
-            .create(CollectionFields::new(Some(slug), name, description)?)
+            .create(
+                &Actor::operator(),
+                CollectionFields::new(Some(slug), name, description)?,
+            )
             .await;
         unless_there(created.map(drop))?;
     }
@@ -138,7 +161,13 @@ async fn create_resources(services: &Services) -> Result<()> {
             threshold: None,
             labels,
         };
-        unless_there(services.taxonomies.create(Some(slug), draft).await.map(drop))?;
+        unless_there(
+            services
+                .taxonomies
+                .create(&Actor::operator(), Some(slug), draft)
+                .await
+                .map(drop),
+        )?;
     }
     Ok(())
 }
@@ -154,7 +183,10 @@ fn unless_there(created: Result<()>) -> Result<()> {
 async fn restore_spare_ticket(services: &Services, tickets: &NameOrId<CollectionId>) -> Result<()> {
     let is_spare = |ticket: &DocumentFields| ticket.external_id.as_deref() == Some(SPARE_TICKET);
     for ticket in sample_tickets()?.into_iter().filter(is_spare) {
-        let created = services.documents.create(tickets, ticket, OnConflict::Refuse).await;
+        let created = services
+            .documents
+            .create(&Actor::operator(), tickets, ticket, OnConflict::Refuse)
+            .await;
         unless_there(created.map(drop))?;
     }
     Ok(())
@@ -181,7 +213,7 @@ async fn all_documents(services: &Services) -> Result<Vec<Document>> {
     let most = u32::try_from(LARGEST_BATCH).unwrap_or(u32::MAX);
     services
         .documents
-        .walk(&NameOrId::Name(COLLECTION.to_owned()), None, most)
+        .walk(&Actor::operator(), &NameOrId::Name(COLLECTION.to_owned()), None, most)
         .await
 }
 
@@ -194,11 +226,18 @@ async fn store_documented_analyses(services: &Services, documents: &[Document], 
         return Ok(());
     };
     for (task, id) in tasks.iter().zip([ANALYSIS, SPARE_ANALYSIS]) {
-        let Some(analysis) = services.analyses.newest(ticket.id, task.kind()).await? else {
+        let Some(analysis) = services
+            .analyses
+            .newest(&Actor::operator(), ticket.id, task.kind())
+            .await?
+        else {
             continue;
         };
-        if services.analyses.get(AnalysisId(id)).await.is_err() {
-            services.analyses.store_copy(&analysis, AnalysisId(id)).await?;
+        if services.analyses.get(&Actor::operator(), AnalysisId(id)).await.is_err() {
+            services
+                .analyses
+                .store_copy(&Actor::operator(), &analysis, AnalysisId(id))
+                .await?;
         }
     }
     Ok(())
