@@ -1,19 +1,20 @@
 //! The composition root: the only place that wires the parts together, for the server, for commands and for tests alike.
 
 use crate::{
-    config::Config,
+    config::{self, Auth, Config},
     db::{Db, Pool},
     domain::Clock,
     engines::{Engine, LocalEngine},
     http,
-    services::Services,
+    services::{Foundation, Services, oidc_rules::Setup},
     telemetry::metrics::Metrics,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use poem::{
     Endpoint, Response, Server,
     listener::{Acceptor, Listener, TcpListener},
 };
+use poem_openapi::OpenApi;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +36,7 @@ impl App {
     /// # Errors
     /// When the database cannot be reached, opened or migrated.
     pub async fn build(config: Config, clock: Clock) -> Result<Self> {
+        let oidc = sign_in_provider(&config)?;
         let pool = Pool {
             connections: config.database.connections.max(1),
             acquire_timeout: Duration::from_secs(config.database.acquire_seconds),
@@ -43,8 +45,16 @@ impl App {
         db.migrate().await?;
         let engine: Arc<dyn Engine> = Arc::new(LocalEngine::default());
         let tasks = TaskTracker::new();
-        let services = Services::new(&db, &clock, engine, &tasks);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
+        let services = Services::new(Foundation {
+            db: db.clone(),
+            clock,
+            engine,
+            auth: config.auth.clone(),
+            oidc,
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+        });
         Ok(Self {
             services,
             config,
@@ -59,7 +69,15 @@ impl App {
     /// # Errors
     /// When the OpenAPI document cannot be made.
     pub fn endpoint(&self) -> Result<impl Endpoint<Output = Response> + 'static> {
-        http::endpoint(&self.services, &self.metrics, &self.tasks, &self.config.server)
+        http::endpoint(&self.services, &self.metrics, &self.tasks, &self.config)
+    }
+
+    /// The layers of the server around other operations, for measuring what they cost.
+    ///
+    /// # Errors
+    /// As for [`App::endpoint`].
+    pub fn endpoint_of<T: OpenApi + 'static>(&self, api: T) -> Result<impl Endpoint<Output = Response> + 'static> {
+        http::endpoint_of(api, &self.services, &self.metrics, &self.tasks, &self.config)
     }
 
     /// Takes the configured address.
@@ -90,7 +108,11 @@ impl App {
     pub async fn serve(self, bound: Bound, stop: impl Future<Output = ()>) -> Result<()> {
         let endpoint = self.endpoint()?;
         let grace = Duration::from_secs(self.config.server.shutdown_seconds);
-        Server::new_with_acceptor(http::PatientAcceptor(bound.acceptor))
+        let acceptor = http::PatientAcceptor {
+            acceptor: bound.acceptor,
+            header_timeout: self.config.server.header_timeout(),
+        };
+        Server::new_with_acceptor(acceptor)
             .idle_timeout(Duration::from_secs(self.config.server.idle_seconds))
             .run_with_graceful_shutdown(endpoint, stop, Some(grace))
             .await?;
@@ -113,6 +135,25 @@ impl App {
     }
 }
 
+/// The provider that people sign in through, if one is configured.
+fn sign_in_provider(config: &Config) -> Result<Option<Setup>> {
+    let Some(settings) = &config.auth.oidc else {
+        return Ok(None);
+    };
+    let setup = Setup::new(settings, base_url(&config.server)).map_err(|fault| anyhow!(fault))?;
+    Ok(Some(setup))
+}
+
+/// Where browsers reach the server: the configured address, or the one it listens on if that is this machine's own.
+fn base_url(server: &config::Server) -> Option<String> {
+    let configured = server.public_url.as_ref().map(ToString::to_string);
+    let own = || {
+        let known = server.bind.ip().is_loopback() && server.bind.port() != 0;
+        known.then(|| format!("http://{}", server.bind))
+    };
+    configured.or_else(own)
+}
+
 /// An address that is listened on.
 pub struct Bound {
     acceptor: poem::listener::TcpAcceptor,
@@ -125,11 +166,14 @@ pub struct Bound {
 /// # Errors
 /// When the document cannot be made.
 pub async fn openapi_document() -> Result<String> {
-    let services = Services::new(
-        &Db::nowhere()?,
-        &Clock::system(),
-        Arc::new(LocalEngine::default()),
-        &TaskTracker::new(),
-    );
+    let services = Services::new(Foundation {
+        db: Db::nowhere()?,
+        clock: Clock::system(),
+        engine: Arc::new(LocalEngine::default()),
+        auth: Auth::default(),
+        oidc: None,
+        metrics: Metrics::new(env!("CARGO_PKG_VERSION"))?,
+        tasks: TaskTracker::new(),
+    });
     http::openapi_document(&services)
 }

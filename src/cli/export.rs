@@ -4,8 +4,10 @@ use super::summarize::quietly_when_closed;
 use crate::{
     domain::{
         analyses::{Analysis, AnalysisKind, AnalysisOutput},
+        audit::{Action, Event},
+        collections::Collection,
         documents::Document,
-        identifiers::CollectionId,
+        principal::Actor,
         text_fields::NameOrId,
     },
     interchange::export::{DocumentWriter, Exported, Layout},
@@ -53,7 +55,7 @@ enum ExportFormat {
 
 pub async fn run(args: ExportArgs, services: &Services) -> Result<ExitCode> {
     let collection = NameOrId::parse(&args.collection);
-    services.collections.get(&collection).await?;
+    let collection = services.collections.get(&Actor::operator(), &collection).await?;
     let layout = layout(&args)?;
     let Some(output) = &args.output else {
         return write_stream(services, &collection, layout, io::stdout()).await;
@@ -99,14 +101,26 @@ fn is_stream(output: &Path) -> bool {
 
 async fn write_stream(
     services: &Services,
-    collection: &NameOrId<CollectionId>,
+    collection: &Collection,
     layout: Layout,
     stream: impl Write,
 ) -> Result<ExitCode> {
-    match write(services, collection, layout, BufWriter::new(stream)).await {
-        Ok(_) => Ok(ExitCode::SUCCESS),
+    let mut count = 0;
+    let written = write(services, collection, layout, BufWriter::new(stream), &mut count).await;
+    // Of a stream that broke off, somebody may have read the beginning.
+    note(services, collection, count).await?;
+    match written {
+        Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => quietly_when_closed(Err(error.downcast::<io::Error>()?)),
     }
+}
+
+/// Leaves in the audit trail that documents have left the database.
+async fn note(services: &Services, collection: &Collection, count: u64) -> Result<()> {
+    let slug = collection.slug.to_string();
+    let event = Event::done(Action::DocumentsExported, "collection", collection.id, slug);
+    let event = event.with_detail(format!("documents: {count}"));
+    Ok(services.audit.note(&Actor::operator(), event).await?)
 }
 
 fn partial_name(output: &Path) -> PathBuf {
@@ -115,45 +129,51 @@ fn partial_name(output: &Path) -> PathBuf {
     name.into()
 }
 
-async fn write_file(
-    services: &Services,
-    collection: &NameOrId<CollectionId>,
-    layout: Layout,
-    partial: &Path,
-) -> Result<u64> {
+async fn write_file(services: &Services, collection: &Collection, layout: Layout, partial: &Path) -> Result<u64> {
     let file = File::create(partial)?;
-    let count = write(services, collection, layout, BufWriter::new(&file)).await?;
+    let mut count = 0;
+    write(services, collection, layout, BufWriter::new(&file), &mut count).await?;
     file.sync_all()?;
+    note(services, collection, count).await?;
     Ok(count)
 }
 
+/// Writes every document; `count` says how many, also when it comes to grief.
 async fn write(
     services: &Services,
-    collection: &NameOrId<CollectionId>,
+    collection: &Collection,
     layout: Layout,
     out: impl Write,
-) -> Result<u64> {
+    count: &mut u64,
+) -> Result<()> {
+    let name = NameOrId::Id(collection.id);
     let mut writer = DocumentWriter::new(layout, out)?;
-    let (mut count, mut last) = (0, None);
+    let mut last = None;
     loop {
-        let page = services.documents.walk(collection, last.as_ref(), PAGE).await?;
+        let page = services
+            .documents
+            .walk(&Actor::operator(), &name, last.as_ref(), PAGE)
+            .await?;
         for document in &page {
+            *count += 1;
             write_one(services, &mut writer, document).await?;
-            count += 1;
         }
         last = page.into_iter().next_back();
         if last.is_none() {
             writer.finish()?;
-            return Ok(count);
+            return Ok(());
         }
     }
 }
 
 async fn write_one(services: &Services, writer: &mut DocumentWriter<impl Write>, document: &Document) -> Result<()> {
-    let summary = services.analyses.newest(document.id, AnalysisKind::Summary).await?;
+    let summary = services
+        .analyses
+        .newest(&Actor::operator(), document.id, AnalysisKind::Summary)
+        .await?;
     let classification = services
         .analyses
-        .newest(document.id, AnalysisKind::Classification)
+        .newest(&Actor::operator(), document.id, AnalysisKind::Classification)
         .await?;
     Ok(writer.write(&Exported {
         document,

@@ -15,6 +15,7 @@ use crate::{
         Error,
         answers::{DEFAULT_SENTENCES, SummaryLength, SummaryOptions},
         paging::{MOST_PER_PAGE, PageRequest},
+        principal::Actor,
         text_fields::NameOrId,
     },
     interchange::Format,
@@ -137,7 +138,7 @@ async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Task>> {
             name: NameOrId::parse(taxonomy),
             version: None,
         };
-        match services.analyses.classification(source, None).await {
+        match services.analyses.classification(&Actor::operator(), source, None).await {
             Ok(task) => tasks.push(Task::Classification(task)),
             Err(Error::NotFound { .. }) => bail!("there is no taxonomy `{taxonomy}`; {}", taxonomies(services).await?),
             Err(error) => return Err(error.into()),
@@ -150,10 +151,13 @@ async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Task>> {
 async fn taxonomies(services: &Services) -> Result<String> {
     let page = services
         .taxonomies
-        .list(PageRequest {
-            limit: MOST_PER_PAGE,
-            after: None,
-        })
+        .list(
+            &Actor::operator(),
+            PageRequest {
+                limit: MOST_PER_PAGE,
+                after: None,
+            },
+        )
         .await?;
     if page.rows.is_empty() {
         return Ok("there is none yet: make one with `POST /api/taxonomies`".to_owned());

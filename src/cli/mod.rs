@@ -1,18 +1,24 @@
 //! The command line: one file a command. Results go to standard output, everything else to standard error.
 
+mod arguments;
 mod classify;
 mod config;
 mod export;
 mod import;
 mod keys;
 mod openapi;
+pub mod permissions;
 mod serve;
+mod signing_keys;
 mod summarize;
+mod table;
+mod users;
 
 use crate::{
     app::App,
-    config::{Config, Overrides},
+    config::{Auth, Config, Overrides},
     domain::Clock,
+    services::Services,
     telemetry::logs,
 };
 use anyhow::{Context, Result};
@@ -51,8 +57,14 @@ enum Command {
     Summarize(summarize::SummarizeArgs),
     /// Classify a text, without server or database.
     Classify(classify::ClassifyArgs),
-    /// Make, list and revoke API keys.
+    /// Make, list, rotate and revoke API keys.
     Keys(keys::KeysArgs),
+    /// Make, list and change users, and give them new passwords.
+    Users(users::UsersArgs),
+    /// List and rotate the keys that sign access tokens.
+    SigningKeys(signing_keys::SigningKeysArgs),
+    /// Print who may do what, as Markdown.
+    Permissions,
     /// Print the configuration in force, with secrets hidden.
     Config,
     /// Print the OpenAPI document.
@@ -94,12 +106,27 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Import(args) => with_services(load(None)?, async |app| import::run(args, &app.services).await),
         Command::Export(args) => with_services(load(None)?, async |app| export::run(args, &app.services).await),
-        Command::Keys(args) => with_services(load(None)?, async |app| keys::run(args, &app.services).await),
+        Command::Keys(args) => with_auth(load(None)?, async |services, auth| {
+            keys::run(args, services, auth).await
+        }),
+        Command::Users(args) => with_auth(load(None)?, async |services, auth| {
+            users::run(args, services, auth).await
+        }),
+        Command::SigningKeys(args) => with_auth(load(None)?, async |services, auth| {
+            signing_keys::run(args, services, auth).await
+        }),
+        Command::Permissions => permissions::run(),
         Command::Summarize(args) => summarize::run(args),
         Command::Classify(args) => classify::run(args),
         Command::Config => config::run(&load(None)?),
         Command::Openapi => openapi::run(),
     }
+}
+
+/// Runs a command that says how long a running server takes to notice.
+fn with_auth(config: Config, command: impl AsyncFnOnce(&Services, &Auth) -> Result<ExitCode>) -> Result<ExitCode> {
+    let auth = config.auth.clone();
+    with_services(config, async |app| command(&app.services, &auth).await)
 }
 
 /// Runs a command over the database. Its own words are its result; of the logs only trouble belongs beside them, unless another

@@ -1,10 +1,11 @@
 //! `synoptic serve`: the server, with sample data when asked for.
 
+use super::arguments::in_words;
 use crate::{
     app::App,
-    config::Config,
-    domain::{Clock, api_keys::SecretKey},
-    services::demo,
+    config::{Auth, Config},
+    domain::{Clock, api_keys::SecretKey, passwords::Password},
+    services::{Services, demo},
 };
 use anyhow::{Context, Result};
 use std::{io::Write, net::SocketAddr, process::ExitCode};
@@ -17,7 +18,8 @@ const DEMO_KEY: &str = "demo";
 
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
-    /// Load sample data (48 support tickets, a taxonomy of six labels, their analyses) and print a key to try it with.
+    /// Load sample data (48 support tickets, a taxonomy of six labels, their analyses) and print a sign-in and a key to try it
+    /// with: an admin with a new password, besides a viewer whose password is in the documentation.
     #[arg(long)]
     demo: bool,
     /// Address and port to listen on.
@@ -28,18 +30,31 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs, config: Config) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let database = config.database.url.to_string();
+    let auth = config.auth.clone();
     let app = App::build(config, Clock::system()).await?;
     // The address first: a second server must not change the first one's key or data.
     let bound = app.bind().await?;
-    let key = if args.demo {
+    let welcome = if args.demo {
         demo::load(&app.services)
             .await
             .context("the sample data could not be loaded")?;
-        Some(app.services.api_keys.replace(DEMO_KEY).await?.1)
+        Welcome {
+            demo: true,
+            admin: Some((
+                demo::ADMIN_EMAIL.to_owned(),
+                Some(demo::replace_admin(&app.services).await?),
+            )),
+            key: Some(app.services.api_keys.replace(DEMO_KEY).await?.1),
+        }
     } else {
-        app.services.api_keys.create_first(FIRST_KEY).await?
+        demo::retire_viewer(&app.services).await?;
+        Welcome {
+            demo: false,
+            admin: first_admin(&app.services, &auth).await?,
+            key: app.services.api_keys.create_first(FIRST_KEY).await?,
+        }
     };
-    announce(bound.address, &database, key.as_ref(), args.demo)?;
+    welcome.announce(bound.address, &database)?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -52,48 +67,89 @@ pub async fn run(args: ServeArgs, config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn announce(address: SocketAddr, database: &str, key: Option<&SecretKey>, demo: bool) -> Result<()> {
-    let host = if address.ip().is_unspecified() {
-        "127.0.0.1".to_owned()
-    } else {
-        address.ip().to_string()
+/// Makes the first admin; the password is returned when it was made up here.
+async fn first_admin(services: &Services, auth: &Auth) -> Result<Option<(String, Option<Password>)>> {
+    let made_up = auth.admin_password.is_none().then(Password::generate);
+    let password = match (&auth.admin_password, &made_up) {
+        (Some(configured), _) => configured.reveal(),
+        (None, Some(made_up)) => made_up.reveal(),
+        (None, None) => return Ok(None),
     };
-    let host = if address.is_ipv6() && !address.ip().is_unspecified() {
-        format!("[{host}]")
-    } else {
-        host
-    };
-    let base = format!("http://{host}:{}", address.port());
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "Synoptic {} is ready.\n", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "  Swagger UI  {base}/docs")?;
-    writeln!(out, "  Database    {database}")?;
-    match key {
-        Some(key) if demo => writeln!(
-            out,
-            "  API key     {}   (for this demo; the next start makes another)",
-            key.reveal()
-        )?,
-        Some(key) => writeln!(out, "  API key     {}   (shown this once: keep it)", key.reveal())?,
-        None => writeln!(
-            out,
-            "  API key     as before; `synoptic keys create NAME` makes another"
-        )?,
+    let created = services.users.create_first_admin(&auth.admin_email, password).await;
+    let admin = created
+        .map_err(|error| {
+            in_words(
+                error,
+                &[("/email", "auth.admin_email"), ("/password", "auth.admin_password")],
+            )
+        })
+        .context("the first admin could not be made")?;
+    Ok(admin.map(|admin| (admin.row.email.to_string(), made_up)))
+}
+
+/// What a person needs to know when the server has started.
+struct Welcome {
+    demo: bool,
+    /// Address and password of an admin who was made now, the password unless it was configured.
+    admin: Option<(String, Option<Password>)>,
+    key: Option<SecretKey>,
+}
+
+impl Welcome {
+    fn announce(&self, address: SocketAddr, database: &str) -> Result<()> {
+        let base = base_address(address);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "Synoptic {} is ready.\n", env!("CARGO_PKG_VERSION"))?;
+        writeln!(out, "  Swagger UI  {base}/docs")?;
+        writeln!(out, "  Database    {database}")?;
+        let once = if self.demo {
+            "(for this demo; the next start makes another)"
+        } else {
+            "(shown this once: keep it)"
+        };
+        match &self.admin {
+            Some((email, Some(password))) => {
+                writeln!(out, "  Sign in as  {email}")?;
+                writeln!(out, "  Password    {}   {once}", password.reveal())?;
+            }
+            Some((email, None)) => writeln!(out, "  Sign in as  {email}, with the configured password")?,
+            None => writeln!(
+                out,
+                "  Sign in     as before; `synoptic users reset-password EMAIL` makes a new password"
+            )?,
+        }
+        match &self.key {
+            Some(key) => writeln!(out, "  API key     {}   {once}", key.reveal())?,
+            None => writeln!(
+                out,
+                "  API key     as before; `synoptic keys create NAME` makes another"
+            )?,
+        }
+        if let Some(key) = &self.key {
+            let (operation, body) = if self.demo { TRY_DEMO } else { TRY_EMPTY };
+            writeln!(
+                out,
+                "\nTry it:\n\n  curl -s {base}{operation} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
+                 -d '{body}'\n",
+                key.reveal()
+            )?;
+        }
+        Ok(out.flush()?)
     }
-    if let (Some(key), true) = (key, demo) {
-        writeln!(
-            out,
-            "\nTry it:\n\n  curl -s {base}/api/classify -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
-             -d '{{\"text\": \"I was charged twice this month, please refund one payment.\", \"taxonomy\": \"ticket-topic\"}}'\n",
-            key.reveal()
-        )?;
-    } else if let Some(key) = key {
-        writeln!(
-            out,
-            "\nTry it:\n\n  curl -s {base}/api/summarize -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
-             -d '{{\"text\": \"It rained all night. The river rose. By morning the bridge was closed.\", \"sentences\": 1}}'\n",
-            key.reveal()
-        )?;
+}
+
+const TRY_DEMO: (&str, &str) = (
+    "/api/classify",
+    r#"{"text": "I was charged twice this month, please refund one payment.", "taxonomy": "ticket-topic"}"#,
+);
+const TRY_EMPTY: (&str, &str) = (
+    "/api/summarize",
+    r#"{"text": "It rained all night. The river rose. By morning the bridge was closed.", "sentences": 1}"#,
+);
+
+fn base_address(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://127.0.0.1:{}", address.port());
     }
-    Ok(out.flush()?)
+    format!("http://{address}")
 }

@@ -36,7 +36,7 @@ impl AnalysesApi {
     #[oai(path = "/", method = "get", operation_id = "listAnalyses")]
     async fn list(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id: only analyses of this collection's documents.
         collection: Query<Option<String>>,
@@ -74,7 +74,13 @@ impl AnalysesApi {
         let taxonomy = taxonomy.0.as_deref().map(NameOrId::parse);
         let page = self
             .0
-            .list(filter, collection.as_ref(), taxonomy.as_ref(), page_request)
+            .list(
+                caller.actor(),
+                filter,
+                collection.as_ref(),
+                taxonomy.as_ref(),
+                page_request,
+            )
             .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(Analysis::from).collect();
@@ -85,20 +91,20 @@ impl AnalysesApi {
     #[oai(path = "/:analysis", method = "get", operation_id = "getAnalysis")]
     async fn get(
         &self,
-        _caller: Caller,
+        caller: Caller,
         #[oai(example = "examples::analysis")] analysis: Path<Uuid>,
     ) -> Result<Json<Analysis>, ApiError> {
-        Ok(Json(self.0.get(AnalysisId(analysis.0)).await?.into()))
+        Ok(Json(self.0.get(caller.actor(), AnalysisId(analysis.0)).await?.into()))
     }
 
     /// Delete an analysis
     #[oai(path = "/:analysis", method = "delete", operation_id = "deleteAnalysis")]
     async fn delete(
         &self,
-        _caller: Caller,
+        caller: Caller,
         #[oai(example = "examples::spare_analysis")] analysis: Path<Uuid>,
     ) -> Result<Deleted, ApiError> {
-        self.0.delete(AnalysisId(analysis.0)).await?;
+        self.0.delete(caller.actor(), AnalysisId(analysis.0)).await?;
         Ok(Deleted::Done)
     }
 }

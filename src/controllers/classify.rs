@@ -25,8 +25,8 @@ impl ClassifyApi {
     #[oai(path = "/", method = "post", operation_id = "classify")]
     async fn classify(&self, caller: Caller, body: Body<ClassifyRequest>) -> Result<Recorded<Analysis>, ApiError> {
         let (input, labels, threshold) = body.0.into_domain()?;
-        let task = Task::Classification(self.0.classification(labels, threshold).await?);
-        let analysis = Analysis::from(self.0.run(caller.principal(), input, &task).await?);
+        let task = Task::Classification(self.0.classification(caller.actor(), labels, threshold).await?);
+        let analysis = Analysis::from(self.0.run(caller.actor(), input, &task).await?);
         let location = analysis.location();
         Ok(Recorded::Ok(Json(analysis), location))
     }
@@ -41,8 +41,8 @@ impl ClassifyApi {
         body: Body<ClassifyBatchRequest>,
     ) -> Result<Json<AnalysisBatchResult>, ApiError> {
         let (inputs, labels, threshold) = body.0.into_domain()?;
-        let task = Task::Classification(self.0.classification(labels, threshold).await?);
-        let answers = self.0.run_batch(caller.principal(), inputs, &task).await?;
+        let task = Task::Classification(self.0.classification(caller.actor(), labels, threshold).await?);
+        let answers = self.0.run_batch(caller.actor(), inputs, &task).await?;
         Ok(Json(answers.into()))
     }
 }

@@ -26,8 +26,8 @@ pub struct CollectionsApi(pub Collections);
 impl CollectionsApi {
     /// Create a collection
     #[oai(path = "/", method = "post", operation_id = "createCollection")]
-    async fn create(&self, _caller: Caller, body: Body<NewCollection>) -> Result<Created<Collection>, ApiError> {
-        let collection = Collection::from(self.0.create(body.0.into_domain()?).await?);
+    async fn create(&self, caller: Caller, body: Body<NewCollection>) -> Result<Created<Collection>, ApiError> {
+        let collection = Collection::from(self.0.create(caller.actor(), body.0.into_domain()?).await?);
         let (location, etag) = (collection.location(), collection.etag());
         Ok(Created::Created(Json(collection), location, etag))
     }
@@ -38,7 +38,7 @@ impl CollectionsApi {
     #[oai(path = "/", method = "get", operation_id = "listCollections")]
     async fn list(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// 1 to 200; 50 when left out.
         limit: Query<Option<u32>>,
@@ -47,7 +47,10 @@ impl CollectionsApi {
     ) -> Result<Listed<CollectionPage>, ApiError> {
         check_parameters(request, &["limit", "cursor"], None)?;
         let question = Question::new(request, &())?;
-        let page = self.0.list(question.page(limit.0, cursor.0.as_deref())?).await?;
+        let page = self
+            .0
+            .list(caller.actor(), question.page(limit.0, cursor.0.as_deref())?)
+            .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(Collection::from).collect();
         Ok(Listed::Ok(Json(CollectionPage { items, next_cursor }), link))
@@ -57,12 +60,12 @@ impl CollectionsApi {
     #[oai(path = "/:collection", method = "get", operation_id = "getCollection")]
     async fn get(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
     ) -> Result<Versioned<Collection>, ApiError> {
-        let collection = Collection::from(self.0.get(&NameOrId::parse(&collection.0)).await?);
+        let collection = Collection::from(self.0.get(caller.actor(), &NameOrId::parse(&collection.0)).await?);
         let etag = collection.etag();
         Ok(Versioned::Ok(Json(collection), etag))
     }
@@ -73,7 +76,7 @@ impl CollectionsApi {
     #[oai(path = "/:collection", method = "patch", operation_id = "updateCollection")]
     async fn update(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
@@ -85,7 +88,12 @@ impl CollectionsApi {
         let expected = Expected::parse(if_match.0.as_deref())?;
         let changed = self
             .0
-            .update(&NameOrId::parse(&collection.0), &expected, body.0.into())
+            .update(
+                caller.actor(),
+                &NameOrId::parse(&collection.0),
+                &expected,
+                body.0.into(),
+            )
             .await?;
         let collection = Collection::from(changed);
         let etag = collection.etag();
@@ -98,7 +106,7 @@ impl CollectionsApi {
     #[oai(path = "/:collection", method = "delete", operation_id = "deleteCollection")]
     async fn delete(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::spare")]
@@ -113,7 +121,12 @@ impl CollectionsApi {
         let expected = Expected::parse(if_match.0.as_deref())?;
         let with_documents = with_documents.0.unwrap_or(false);
         self.0
-            .delete(&NameOrId::parse(&collection.0), &expected, with_documents)
+            .delete(
+                caller.actor(),
+                &NameOrId::parse(&collection.0),
+                &expected,
+                with_documents,
+            )
             .await?;
         Ok(Deleted::Done)
     }

@@ -42,7 +42,7 @@ impl DocumentsApi {
     #[oai(path = "/:collection/documents", method = "post", operation_id = "createDocument")]
     async fn create(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::collection")]
@@ -55,7 +55,12 @@ impl DocumentsApi {
         let choice = on_conflict.0.map(Into::into).unwrap_or_default();
         let stored = self
             .0
-            .create(&NameOrId::parse(&collection.0), body.0.into_domain(), choice)
+            .create(
+                caller.actor(),
+                &NameOrId::parse(&collection.0),
+                body.0.into_domain(),
+                choice,
+            )
             .await?;
         Ok(answer(&collection.0, stored))
     }
@@ -66,7 +71,7 @@ impl DocumentsApi {
     #[oai(path = "/:collection/batch", method = "post", operation_id = "createDocuments")]
     async fn create_batch(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::collection")]
@@ -80,7 +85,7 @@ impl DocumentsApi {
         let choice = on_conflict.0.map(Into::into).unwrap_or_default();
         let stored = self
             .0
-            .create_batch(&NameOrId::parse(&collection.0), batch, choice)
+            .create_batch(caller.actor(), &NameOrId::parse(&collection.0), batch, choice)
             .await?;
         Ok(Json(DocumentBatchResult {
             results: stored.into_iter().map(StoredDocument::from).collect(),
@@ -94,7 +99,7 @@ impl DocumentsApi {
     #[oai(path = "/:collection/documents", method = "get", operation_id = "listDocuments")]
     async fn list(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::collection")]
@@ -124,7 +129,7 @@ impl DocumentsApi {
     ) -> Result<Listed<DocumentPage>, ApiError> {
         check_parameters(request, LIST_PARAMETERS, Some(ATTRIBUTE_PREFIX))?;
         let taxonomy_id = match &taxonomy.0 {
-            Some(name) => Some(self.1.get(&NameOrId::parse(name)).await?.id),
+            Some(name) => Some(self.1.get(caller.actor(), &NameOrId::parse(name)).await?.id),
             None => None,
         };
         let filter = DocumentFilter {
@@ -143,7 +148,13 @@ impl DocumentsApi {
         let page_request = question.page(limit.0, cursor.0.as_deref())?;
         let page = self
             .0
-            .list(&NameOrId::parse(&collection.0), &filter, sort, page_request)
+            .list(
+                caller.actor(),
+                &NameOrId::parse(&collection.0),
+                &filter,
+                sort,
+                page_request,
+            )
             .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(DocumentItem::from).collect();
@@ -158,7 +169,7 @@ impl DocumentsApi {
     )]
     async fn get(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
@@ -166,7 +177,11 @@ impl DocumentsApi {
         #[oai(example = "examples::document")]
         document: Path<String>,
     ) -> Result<Versioned<Document>, ApiError> {
-        let document = Document::from(self.0.get(&NameOrId::parse(&collection.0), &document.0).await?);
+        let document = Document::from(
+            self.0
+                .get(caller.actor(), &NameOrId::parse(&collection.0), &document.0)
+                .await?,
+        );
         let etag = document.etag();
         Ok(Versioned::Ok(Json(document), etag))
     }
@@ -181,7 +196,7 @@ impl DocumentsApi {
     )]
     async fn put(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
@@ -197,7 +212,13 @@ impl DocumentsApi {
         let fields = body.0.into_domain();
         let stored = self
             .0
-            .put(&NameOrId::parse(&collection.0), &document.0, &expected, fields)
+            .put(
+                caller.actor(),
+                &NameOrId::parse(&collection.0),
+                &document.0,
+                &expected,
+                fields,
+            )
             .await?;
         Ok(answer(&collection.0, stored))
     }
@@ -212,7 +233,7 @@ impl DocumentsApi {
     )]
     async fn update(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
@@ -228,7 +249,7 @@ impl DocumentsApi {
         let collection = NameOrId::parse(&collection.0);
         let document = Document::from(
             self.0
-                .update(&collection, &document.0, &expected, body.0.into())
+                .update(caller.actor(), &collection, &document.0, &expected, body.0.into())
                 .await?,
         );
         let etag = document.etag();
@@ -245,7 +266,7 @@ impl DocumentsApi {
     )]
     async fn delete(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::collection")]
         collection: Path<String>,
@@ -258,7 +279,7 @@ impl DocumentsApi {
     ) -> Result<Deleted, ApiError> {
         let expected = Expected::parse(if_match.0.as_deref())?;
         self.0
-            .delete(&NameOrId::parse(&collection.0), &document.0, &expected)
+            .delete(caller.actor(), &NameOrId::parse(&collection.0), &document.0, &expected)
             .await?;
         Ok(Deleted::Done)
     }

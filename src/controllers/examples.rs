@@ -38,3 +38,27 @@ pub(super) fn analysis() -> Uuid {
 pub(super) fn spare_analysis() -> Uuid {
     demo::SPARE_ANALYSIS
 }
+
+pub(super) fn user() -> Uuid {
+    demo::VIEWER
+}
+
+pub(super) fn changeable_user() -> Uuid {
+    demo::CHANGEABLE_USER
+}
+
+pub(super) fn spare_user() -> Uuid {
+    demo::SPARE_USER
+}
+
+pub(super) fn session() -> Uuid {
+    demo::SPARE_SESSION
+}
+
+pub(super) fn key() -> Uuid {
+    demo::KEY
+}
+
+pub(super) fn spare_key() -> Uuid {
+    demo::SPARE_KEY
+}

@@ -2,15 +2,19 @@
 //! of every handler is the caller, because arguments are read in their order and nobody unknown may learn anything first.
 
 mod analyses;
+mod audit;
 mod classify;
 mod collections;
 mod documents;
 mod examples;
+mod keys;
 mod operations;
+mod sign_in;
 mod summarize;
 mod taxonomies;
+mod users;
 
-use crate::services::Services;
+use crate::{auth::cookies::Names, services::Services};
 use poem_openapi::{OpenApi, Tags};
 
 /// The groups that Swagger UI shows.
@@ -26,13 +30,23 @@ enum Tag {
     Ask,
     /// Answers on record: what was asked, what answered, how sure it was.
     Analyses,
+    /// Sign in and out, see who you are and where you are signed in.
+    #[oai(rename = "Sign-in")]
+    SignIn,
+    /// People: who may sign in, what they may do, which collections there are for them.
+    Users,
+    /// Programs' credentials: what each may do, in which collections, until when.
+    #[oai(rename = "API keys")]
+    Keys,
+    /// Who did what, when, from where.
+    Audit,
     /// Whether the server is well. Needs no key.
     Operations,
 }
 
 /// Every resource's operations.
 #[must_use]
-pub fn api(services: &Services) -> impl OpenApi + 'static {
+pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
     (
         collections::CollectionsApi(services.collections.clone()),
         documents::DocumentsApi(services.documents.clone(), services.taxonomies.clone()),
@@ -40,6 +54,13 @@ pub fn api(services: &Services) -> impl OpenApi + 'static {
         summarize::SummarizeApi(services.analyses.clone()),
         classify::ClassifyApi(services.analyses.clone()),
         analyses::AnalysesApi(services.analyses.clone()),
+        sign_in::SignInApi {
+            services: services.clone(),
+            cookies,
+        },
+        users::UsersApi(services.users.clone()),
+        keys::KeysApi(services.api_keys.clone()),
+        audit::AuditApi(services.audit.clone()),
         operations::OperationsApi(services.clone()),
     )
 }

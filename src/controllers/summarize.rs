@@ -24,7 +24,7 @@ impl SummarizeApi {
     #[oai(path = "/", method = "post", operation_id = "summarize")]
     async fn summarize(&self, caller: Caller, body: Body<SummarizeRequest>) -> Result<Recorded<Analysis>, ApiError> {
         let (input, options) = body.0.into_domain()?;
-        let answer = self.0.run(caller.principal(), input, &Task::Summary(options)).await?;
+        let answer = self.0.run(caller.actor(), input, &Task::Summary(options)).await?;
         let analysis = Analysis::from(answer);
         let location = analysis.location();
         Ok(Recorded::Ok(Json(analysis), location))
@@ -42,7 +42,7 @@ impl SummarizeApi {
         let (inputs, options) = body.0.into_domain()?;
         let answers = self
             .0
-            .run_batch(caller.principal(), inputs, &Task::Summary(options))
+            .run_batch(caller.actor(), inputs, &Task::Summary(options))
             .await?;
         Ok(Json(answers.into()))
     }

@@ -3,7 +3,7 @@
 use super::{Tag, examples};
 use crate::{
     auth::Caller,
-    domain::{etags::Expected, text_fields::NameOrId},
+    domain::{etags::Expected, principal::Actor, text_fields::NameOrId},
     dto::{
         body::Body,
         page::{Question, check_parameters},
@@ -26,9 +26,9 @@ pub struct TaxonomiesApi(pub Taxonomies);
 impl TaxonomiesApi {
     /// Create a taxonomy
     #[oai(path = "/", method = "post", operation_id = "createTaxonomy")]
-    async fn create(&self, _caller: Caller, body: Body<NewTaxonomy>) -> Result<Created<Taxonomy>, ApiError> {
+    async fn create(&self, caller: Caller, body: Body<NewTaxonomy>) -> Result<Created<Taxonomy>, ApiError> {
         let (slug, draft) = body.0.into_domain();
-        let taxonomy = Taxonomy::from(self.0.create(slug.as_deref(), draft).await?);
+        let taxonomy = Taxonomy::from(self.0.create(caller.actor(), slug.as_deref(), draft).await?);
         let (location, etag) = (taxonomy.location(), taxonomy.etag());
         Ok(Created::Created(Json(taxonomy), location, etag))
     }
@@ -39,7 +39,7 @@ impl TaxonomiesApi {
     #[oai(path = "/", method = "get", operation_id = "listTaxonomies")]
     async fn list(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// 1 to 200; 50 when left out.
         limit: Query<Option<u32>>,
@@ -48,7 +48,10 @@ impl TaxonomiesApi {
     ) -> Result<Listed<TaxonomyPage>, ApiError> {
         check_parameters(request, &["limit", "cursor"], None)?;
         let question = Question::new(request, &())?;
-        let page = self.0.list(question.page(limit.0, cursor.0.as_deref())?).await?;
+        let page = self
+            .0
+            .list(caller.actor(), question.page(limit.0, cursor.0.as_deref())?)
+            .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(Taxonomy::from).collect();
         Ok(Listed::Ok(Json(TaxonomyPage { items, next_cursor }), link))
@@ -58,12 +61,14 @@ impl TaxonomiesApi {
     #[oai(path = "/:taxonomy", method = "get", operation_id = "getTaxonomy")]
     async fn get(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::taxonomy")]
         taxonomy: Path<String>,
     ) -> Result<Versioned<Taxonomy>, ApiError> {
-        Ok(versioned(self.0.get(&NameOrId::parse(&taxonomy.0)).await?))
+        Ok(versioned(
+            self.0.get(caller.actor(), &NameOrId::parse(&taxonomy.0)).await?,
+        ))
     }
 
     /// Replace a taxonomy by a new version
@@ -72,7 +77,7 @@ impl TaxonomiesApi {
     #[oai(path = "/:taxonomy", method = "put", operation_id = "putTaxonomy")]
     async fn put(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::spare")]
         taxonomy: Path<String>,
@@ -81,7 +86,7 @@ impl TaxonomiesApi {
         if_match: Header<Option<String>>,
         body: Body<NewTaxonomy>,
     ) -> Result<Versioned<Taxonomy>, ApiError> {
-        self.change(&taxonomy.0, if_match.0.as_deref(), body.0.into_patch())
+        self.change(caller.actor(), &taxonomy.0, if_match.0.as_deref(), body.0.into_patch())
             .await
     }
 
@@ -91,7 +96,7 @@ impl TaxonomiesApi {
     #[oai(path = "/:taxonomy", method = "patch", operation_id = "updateTaxonomy")]
     async fn update(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::taxonomy")]
         taxonomy: Path<String>,
@@ -100,7 +105,8 @@ impl TaxonomiesApi {
         if_match: Header<Option<String>>,
         body: Body<TaxonomyChange>,
     ) -> Result<Versioned<Taxonomy>, ApiError> {
-        self.change(&taxonomy.0, if_match.0.as_deref(), body.0.into()).await
+        self.change(caller.actor(), &taxonomy.0, if_match.0.as_deref(), body.0.into())
+            .await
     }
 
     /// Delete a taxonomy with all its versions
@@ -109,7 +115,7 @@ impl TaxonomiesApi {
     #[oai(path = "/:taxonomy", method = "delete", operation_id = "deleteTaxonomy")]
     async fn delete(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::spare")]
@@ -124,7 +130,7 @@ impl TaxonomiesApi {
         let expected = Expected::parse(if_match.0.as_deref())?;
         let with_analyses = with_analyses.0.unwrap_or(false);
         self.0
-            .delete(&NameOrId::parse(&taxonomy.0), &expected, with_analyses)
+            .delete(caller.actor(), &NameOrId::parse(&taxonomy.0), &expected, with_analyses)
             .await?;
         Ok(Deleted::Done)
     }
@@ -135,7 +141,7 @@ impl TaxonomiesApi {
     #[oai(path = "/:taxonomy/versions", method = "get", operation_id = "listTaxonomyVersions")]
     async fn list_versions(
         &self,
-        _caller: Caller,
+        caller: Caller,
         request: &Request,
         /// Slug or id.
         #[oai(example = "examples::taxonomy")]
@@ -150,7 +156,7 @@ impl TaxonomiesApi {
         let page_request = question.page(limit.0, cursor.0.as_deref())?;
         let page = self
             .0
-            .list_versions(&NameOrId::parse(&taxonomy.0), page_request)
+            .list_versions(caller.actor(), &NameOrId::parse(&taxonomy.0), page_request)
             .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(Taxonomy::from).collect();
@@ -165,7 +171,7 @@ impl TaxonomiesApi {
     )]
     async fn get_version(
         &self,
-        _caller: Caller,
+        caller: Caller,
         /// Slug or id.
         #[oai(example = "examples::taxonomy")]
         taxonomy: Path<String>,
@@ -174,7 +180,9 @@ impl TaxonomiesApi {
         version: Path<i64>,
     ) -> Result<Versioned<Taxonomy>, ApiError> {
         Ok(versioned(
-            self.0.get_version(&NameOrId::parse(&taxonomy.0), version.0).await?,
+            self.0
+                .get_version(caller.actor(), &NameOrId::parse(&taxonomy.0), version.0)
+                .await?,
         ))
     }
 }
@@ -182,13 +190,16 @@ impl TaxonomiesApi {
 impl TaxonomiesApi {
     async fn change(
         &self,
+        actor: &Actor,
         taxonomy: &str,
         if_match: Option<&str>,
         patch: TaxonomyPatch,
     ) -> Result<Versioned<Taxonomy>, ApiError> {
         let expected = Expected::parse(if_match)?;
         Ok(versioned(
-            self.0.update(&NameOrId::parse(taxonomy), &expected, patch).await?,
+            self.0
+                .update(actor, &NameOrId::parse(taxonomy), &expected, patch)
+                .await?,
         ))
     }
 }

@@ -45,6 +45,10 @@ pub struct Analysis {
     pub degraded: bool,
     /// The request that asked, as its logs name it.
     pub trace_id: Option<String>,
+    /// The id of the API key that asked. Not there when a person did, who was signed in.
+    pub created_by: Option<Uuid>,
+    /// The id of the user who asked, or whose API key did. Not there once the user was deleted.
+    pub created_by_user: Option<Uuid>,
     pub created_at: OffsetDateTime,
 }
 
@@ -149,6 +153,8 @@ impl From<records::Analysis> for Analysis {
             duration_ms,
             degraded: analysis.degraded,
             trace_id: analysis.trace_id,
+            created_by: analysis.created_by.map(|id| id.0),
+            created_by_user: analysis.created_by_user.map(|id| id.0),
             created_at: analysis.created_at.as_offset_date_time(),
         }
     }

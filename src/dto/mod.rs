@@ -2,14 +2,19 @@
 //! into or comes from a type of the domain.
 
 pub mod analyses;
+pub mod audit;
 pub mod body;
 pub mod classify;
 pub mod collections;
 pub mod document_lists;
 pub mod documents;
+pub mod keys;
 mod marks;
 pub mod page;
 pub mod problem;
+mod problem_codes;
 pub mod responses;
+pub mod sign_in;
 pub mod summarize;
 pub mod taxonomies;
+pub mod users;

@@ -1,7 +1,9 @@
 //! Problem details (RFC 9457): the one shape of every error, with a closed registry of types.
 
+pub use super::problem_codes::Code;
+
 use crate::{
-    domain::{Error, Field, Violation},
+    domain::{Error, Field, Violation, errors::seconds},
     telemetry::trace_id,
 };
 use poem::{IntoResponse, Response, http::StatusCode};
@@ -9,169 +11,6 @@ use poem_openapi::{ApiResponse, Object, payload::Json, types::ToJSON};
 
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
-
-/// Every type of problem there is. `docs/errors.md` explains them in the same words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    MalformedRequest,
-    Unauthorized,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    Conflict,
-    IdempotencyUnresolved,
-    PreconditionFailed,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    Invalid,
-    IdempotencyMismatch,
-    Internal,
-    Unavailable,
-    StorageFull,
-}
-
-impl Code {
-    pub const ALL: [Self; 15] = [
-        Self::MalformedRequest,
-        Self::Unauthorized,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::Conflict,
-        Self::IdempotencyUnresolved,
-        Self::PreconditionFailed,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::Invalid,
-        Self::IdempotencyMismatch,
-        Self::Internal,
-        Self::Unavailable,
-        Self::StorageFull,
-    ];
-
-    /// The name in the problem's `type`, `/problems/{name}`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.entry().0
-    }
-
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        self.entry().1
-    }
-
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.entry().2
-    }
-
-    /// What it means and what to do.
-    #[must_use]
-    pub fn explanation(self) -> &'static str {
-        self.entry().3
-    }
-
-    fn entry(self) -> (&'static str, StatusCode, &'static str, &'static str) {
-        match self {
-            Self::MalformedRequest => (
-                "malformed-request",
-                StatusCode::BAD_REQUEST,
-                "The request cannot be read",
-                "The body is not JSON, is cut off, is nested too deeply or is not UTF-8. `detail` has line and column. \
-                 Mend the body and send it again.",
-            ),
-            Self::Unauthorized => (
-                "unauthorized",
-                StatusCode::UNAUTHORIZED,
-                "A valid API key is needed",
-                "No API key came with the request, or it is unknown or revoked. Send it as `Authorization: Bearer syn_…`. \
-                 A new one is made with `synoptic keys create`.",
-            ),
-            Self::NotFound => (
-                "not-found",
-                StatusCode::NOT_FOUND,
-                "There is no such thing",
-                "Nothing has this address, or it was deleted. The list above it shows what there is.",
-            ),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The address does not take this method",
-                "The `Allow` header lists the methods that it takes.",
-            ),
-            Self::RequestTimeout => (
-                "request-timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "The body did not arrive in time",
-                "The connection is too slow or was interrupted. Nothing was changed; send the request again.",
-            ),
-            Self::Conflict => (
-                "conflict",
-                StatusCode::CONFLICT,
-                "The request contradicts what is stored",
-                "A name is taken, something is still in use, or somebody else changed it meanwhile. `detail` says which; \
-                 nothing was changed.",
-            ),
-            Self::IdempotencyUnresolved => (
-                "idempotency-unresolved",
-                StatusCode::CONFLICT,
-                "The first request with this Idempotency-Key has no recorded outcome",
-                "The first request is still under way, or was cut off before its answer was recorded. Wait and send it \
-                 again; when this answer stays, look whether the first one took effect, then use a new key.",
-            ),
-            Self::PreconditionFailed => (
-                "precondition-failed",
-                StatusCode::PRECONDITION_FAILED,
-                "Somebody else has changed it",
-                "The ETag in `If-Match` is not the current one. Read the resource again, look at what changed, and repeat \
-                 the change with the new ETag.",
-            ),
-            Self::PayloadTooLarge => (
-                "payload-too-large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is too large",
-                "Send less at once, or raise `server.max_body_bytes`. Nothing was changed.",
-            ),
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body is not of a kind that is understood",
-                "Send JSON with `Content-Type: application/json`.",
-            ),
-            Self::Invalid => (
-                "invalid",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "Some values cannot be accepted",
-                "`errors` names each of them, by JSON pointer in the body or by parameter, and says what would be right. \
-                 Nothing was changed.",
-            ),
-            Self::IdempotencyMismatch => (
-                "idempotency-mismatch",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The Idempotency-Key was used for another request",
-                "A key stands for one request: the same method, address and body. Use a new key for a new request.",
-            ),
-            Self::Internal => (
-                "internal",
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "The server failed",
-                "A fault of the server. Its log has the cause under the trace id; please report it.",
-            ),
-            Self::Unavailable => (
-                "unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server cannot answer at the moment",
-                "Something it depends on, such as the database, does not answer. Try again after a while.",
-            ),
-            Self::StorageFull => (
-                "storage-full",
-                StatusCode::INSUFFICIENT_STORAGE,
-                "The storage is full or cannot be written",
-                "Nothing was changed. Free space for the database, or make it writable; reading still works.",
-            ),
-        }
-    }
-}
 
 /// An error, as RFC 9457 describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
@@ -191,6 +30,8 @@ pub struct Problem {
     pub errors: Vec<FieldProblem>,
     /// Names this request in the server's logs.
     pub trace_id: Option<String>,
+    /// After how many seconds to try again; the header `Retry-After` says the same.
+    pub retry_after: Option<u64>,
 }
 
 /// One value that cannot be accepted; it has either a pointer or a parameter.
@@ -215,6 +56,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             trace_id: trace_id::current(),
+            retry_after: (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
 }
@@ -241,7 +83,9 @@ impl From<Error> for Problem {
             Error::Conflict(_) => Code::Conflict,
             Error::PreconditionFailed { .. } => Code::PreconditionFailed,
             Error::Invalid(_) => Code::Invalid,
-            Error::Unauthorized => Code::Unauthorized,
+            Error::Unauthorized | Error::SignInRefused => Code::Unauthorized,
+            Error::Forbidden(_) => Code::Forbidden,
+            Error::RateLimited { .. } => Code::RateLimited,
             Error::Unavailable { .. } => Code::Unavailable,
             Error::StorageFull { .. } => Code::StorageFull,
             Error::Internal { .. } => Code::Internal,
@@ -254,6 +98,10 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(violations) => Self {
                 errors: violations.into_iter().map(FieldProblem::from).collect(),
+                ..problem
+            },
+            Error::RateLimited { retry_after, .. } => Self {
+                retry_after: Some(seconds(&retry_after)),
                 ..problem
             },
             _ => problem,
@@ -273,8 +121,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             response = response.header("WWW-Authenticate", "Bearer realm=\"synoptic\"");
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response = response.header("Retry-After", "1");
+        if let Some(seconds) = self.retry_after {
+            response = response.header("Retry-After", seconds.to_string());
         }
         response.body(self.to_json_string())
     }
@@ -292,9 +140,12 @@ pub enum ApiError {
     /// The request cannot be read.
     #[oai(status = 400, content_type = "application/problem+json")]
     BadRequest(Json<Problem>),
-    /// A valid API key is needed.
+    /// A valid credential is needed.
     #[oai(status = 401, content_type = "application/problem+json")]
     Unauthorized(Json<Problem>, #[oai(header = "WWW-Authenticate")] String),
+    /// The caller's role or scopes do not cover this.
+    #[oai(status = 403, content_type = "application/problem+json")]
+    Forbidden(Json<Problem>),
     /// There is no such thing.
     #[oai(status = 404, content_type = "application/problem+json")]
     NotFound(Json<Problem>),
@@ -313,6 +164,9 @@ pub enum ApiError {
     /// Some values cannot be accepted; `errors` names each.
     #[oai(status = 422, content_type = "application/problem+json")]
     Invalid(Json<Problem>),
+    /// Too many requests.
+    #[oai(status = 429, content_type = "application/problem+json")]
+    RateLimited(Json<Problem>, #[oai(header = "Retry-After")] String),
     /// The server failed.
     #[oai(status = 500, content_type = "application/problem+json")]
     Internal(Json<Problem>),
@@ -328,17 +182,20 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let problem = Problem::from(error);
         let status = problem.status;
+        let retry_after = problem.retry_after.unwrap_or(1).to_string();
         let body = Json(problem);
         match status {
             400 => Self::BadRequest(body),
             401 => Self::Unauthorized(body, "Bearer realm=\"synoptic\"".to_owned()),
+            403 => Self::Forbidden(body),
             404 => Self::NotFound(body),
             409 => Self::Conflict(body),
             412 => Self::PreconditionFailed(body),
             413 => Self::PayloadTooLarge(body),
             415 => Self::UnsupportedMediaType(body),
             422 => Self::Invalid(body),
-            503 => Self::Unavailable(body, "1".to_owned()),
+            429 => Self::RateLimited(body, retry_after),
+            503 => Self::Unavailable(body, retry_after),
             507 => Self::StorageFull(body),
             _ => Self::Internal(body),
         }
@@ -348,22 +205,6 @@ impl From<Error> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_unique_and_fit_an_address() {
-        for (index, code) in Code::ALL.iter().enumerate() {
-            assert!(
-                code.name()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
-                "{code:?}"
-            );
-            assert!(
-                !Code::ALL[..index].iter().any(|other| other.name() == code.name()),
-                "{code:?}"
-            );
-        }
-    }
 
     #[test]
     fn a_source_never_reaches_the_client() {

@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::{
-    auth::Authentication,
-    domain::{self, Error, identifiers::ApiKeyId},
+    auth::{Authentication, Entrance, check},
+    domain::{Error, identifiers::DocumentId, permissions::access, principal::Actor},
     dto::{
         analyses::Analysis,
         problem::{Code, Problem, into_poem_error},
@@ -19,12 +19,15 @@ use poem_openapi::types::ToJSON;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use uuid::Uuid;
 
 const KEY_HEADER: &str = "Idempotency-Key";
 /// Says that an answer was given before.
 const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
+/// Operations whose requests or answers hold passwords, tokens or keys: nothing of them is kept, not even a hash.
+pub const SECRETIVE: [&str; 3] = ["/api/auth", "/api/keys", "/api/users"];
 /// The headers that belong to an answer; the others belong to one exchange.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 
@@ -33,9 +36,14 @@ pub async fn around<E: Endpoint + 'static>(
     next: Arc<E>,
     mut request: Request,
 ) -> Result<Response> {
-    let Some((owner, key)) = owner_and_key(&request)? else {
+    let Some(Claim { actor, owner, key }) = claim(&request)? else {
         return next.call(request).await.map(IntoResponse::into_response);
     };
+    let operation = context.document.operation_at("POST", request.uri().path());
+    if check(&actor.principal, operation.and_then(|operation| access(&operation.id))).is_err() {
+        // The operation refuses those who may not do it, or no more, also what it once answered them.
+        return next.call(request).await.map(IntoResponse::into_response);
+    }
     let body = request
         .take_body()
         .into_bytes()
@@ -50,7 +58,7 @@ pub async fn around<E: Endpoint + 'static>(
         .await
         .map_err(into_poem_error)?
     {
-        Standing::Done(answer) => replay(&context, &next, &request, answer).await,
+        Standing::Done(answer) => replay(&context, &next, &request, &actor, answer).await,
         Standing::Unresolved => Err(into_poem_error(Problem::new(
             Code::IdempotencyUnresolved,
             "a request with this Idempotency-Key has begun, and no answer to it is on record",
@@ -76,7 +84,7 @@ async fn perform<E: Endpoint>(
     context: Arc<Context>,
     next: Arc<E>,
     request: Request,
-    owner: ApiKeyId,
+    owner: Uuid,
     key: String,
 ) -> Result<Response> {
     let outcome = next.call(request).await.map(IntoResponse::into_response);
@@ -112,18 +120,39 @@ async fn perform<E: Endpoint>(
     }
 }
 
-fn owner_and_key(request: &Request) -> Result<Option<(ApiKeyId, String)>> {
+/// An idempotency key and whose it is.
+struct Claim {
+    actor: Actor,
+    /// The id of the user or the API key.
+    owner: Uuid,
+    key: String,
+}
+
+fn claim(request: &Request) -> Result<Option<Claim>> {
     let Some(header) = request.headers().get(KEY_HEADER) else {
         return Ok(None);
     };
-    let Some(Authentication::Recognised(principal)) = request.extensions().get::<Authentication>() else {
+    let Some(entrance) = request.extensions().get::<Entrance>() else {
         return Ok(None);
     };
-    let Some(owner) = principal.key_id.filter(|_| request.method() == Method::POST) else {
+    let Authentication::Recognised(principal) = &entrance.authentication else {
         return Ok(None);
     };
+    let Some(owner) = principal.id.uuid().filter(|_| request.method() == Method::POST) else {
+        return Ok(None);
+    };
+    if SECRETIVE.iter().any(|path| request.uri().path().starts_with(path)) {
+        return Err(into_poem_error(Error::invalid_parameter(
+            KEY_HEADER,
+            "is not for this operation: its request or its answer holds a secret, of which nothing may be kept",
+        )));
+    }
     match header.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some((owner, key.to_owned()))),
+        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(Claim {
+            actor: Actor::new(Arc::clone(principal), entrance.address),
+            owner,
+            key: key.to_owned(),
+        })),
         _ => Err(into_poem_error(Error::invalid_parameter(
             KEY_HEADER,
             format!("must be 1 to {LONGEST_KEY} visible ASCII characters, such as a UUID"),
@@ -150,7 +179,7 @@ fn kept_body(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return body.to_vec();
     };
-    for result in value["results"].as_array_mut().into_iter().flatten() {
+    for result in results(&mut value) {
         if let Some(id) = result.pointer("/analysis/id").cloned() {
             result["analysis"] = id;
         }
@@ -158,7 +187,13 @@ fn kept_body(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-async fn replay<E: Endpoint>(context: &Context, next: &E, request: &Request, answer: StoredAnswer) -> Result<Response> {
+async fn replay<E: Endpoint>(
+    context: &Context,
+    next: &E,
+    request: &Request,
+    actor: &Actor,
+    answer: StoredAnswer,
+) -> Result<Response> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = Response::builder()
         .status(status)
@@ -170,7 +205,7 @@ async fn replay<E: Endpoint>(context: &Context, next: &E, request: &Request, ans
         }
     }
     match response.headers().get(header::LOCATION).cloned() {
-        None => response.set_body(with_analyses(context, &answer.body).await.map_err(into_poem_error)?),
+        None => response.set_body(as_of_now(context, actor, &answer.body).await?),
         Some(location) => {
             let mut now = read_again(next, request, &location).await?;
             if let Some(etag) = now.headers_mut().remove(header::ETAG) {
@@ -182,19 +217,21 @@ async fn replay<E: Endpoint>(context: &Context, next: &E, request: &Request, ans
     Ok(response)
 }
 
+fn gone() -> poem::Error {
+    let detail = "what the first request with this Idempotency-Key made was deleted since";
+    into_poem_error(Problem::new(Code::NotFound, detail))
+}
+
 /// Reads what the first request made, as it is now.
 async fn read_again<E: Endpoint>(next: &E, request: &Request, location: &HeaderValue) -> Result<Response> {
-    let gone = || {
-        let detail = "what the first request with this Idempotency-Key made was deleted since";
-        into_poem_error(Problem::new(Code::NotFound, detail))
-    };
     let address = Uri::try_from(location.as_bytes()).map_err(|_| gone())?;
     let mut reading = Request::builder().uri(address).finish();
-    if let Some(authentication) = request.extensions().get::<Authentication>() {
-        reading.extensions_mut().insert(authentication.clone());
-    }
-    if let Some(credential) = request.headers().get(header::AUTHORIZATION) {
-        reading.headers_mut().insert(header::AUTHORIZATION, credential.clone());
+    if let Some(entrance) = request.extensions().get::<Entrance>() {
+        // Whoever may write sees what they wrote, as in the first answer, also without the scope to read.
+        reading.extensions_mut().insert(Entrance {
+            is_replay: true,
+            ..entrance.clone()
+        });
     }
     let answer = next.call(reading).await.map(IntoResponse::into_response);
     answer
@@ -203,23 +240,46 @@ async fn read_again<E: Endpoint>(next: &E, request: &Request, location: &HeaderV
         .ok_or_else(gone)
 }
 
-/// Puts the analyses of a batch back in the places of their ids.
-async fn with_analyses(context: &Context, body: &[u8]) -> domain::Result<Body> {
+/// The places of a batch's answer.
+fn results(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value
+        .get_mut("results")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+}
+
+/// The answer to a batch, as far as what it made is there for the actor now: analyses are put back in the places of their
+/// ids, and documents of a collection out of reach were never stored.
+async fn as_of_now(context: &Context, actor: &Actor, body: &[u8]) -> Result<Body> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return Ok(body.to_vec().into());
     };
-    for result in value["results"].as_array_mut().into_iter().flatten() {
+    let mut documents = Vec::new();
+    for result in results(&mut value) {
+        documents.extend(result["id"].as_str().and_then(|id| id.parse::<DocumentId>().ok()));
         let Some(id) = result["analysis"].as_str().and_then(|id| id.parse().ok()) else {
             continue;
         };
-        *result = match context.services.analyses.get(id).await {
+        *result = match context.services.analyses.get(actor, id).await {
             Ok(analysis) => json!({"analysis": Analysis::from(analysis).to_json()}),
             Err(Error::NotFound { .. }) => {
                 let gone = Problem::new(Code::NotFound, "the analysis was deleted since");
                 json!({"error": gone.to_json()})
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(into_poem_error(error)),
         };
     }
-    Ok(value.to_string().into())
+    let reached = documents.is_empty()
+        || context
+            .services
+            .documents
+            .reaches_batch(actor, &documents)
+            .await
+            .map_err(into_poem_error)?;
+    if reached {
+        Ok(value.to_string().into())
+    } else {
+        Err(gone())
+    }
 }

@@ -1,9 +1,10 @@
 //! What is decided of a request before a handler sees it: who sends it, and whether its body arrives whole, in time and within
 //! the limit. Nobody unknown makes us read a body.
 
-use super::Context;
+use super::{Context, rate_limits};
 use crate::{
-    auth::{Authentication, authenticate},
+    auth::{Authentication, ClientAddress, Entrance, authenticate},
+    domain::refusals::Refusal,
     dto::problem::{Code, Problem, into_poem_error},
 };
 use poem::{
@@ -14,32 +15,60 @@ use tokio::time::timeout;
 
 /// Under what everything needs a caller.
 const PROTECTED: &str = "/api/";
+/// The largest body that is read of somebody who is not signed in yet.
+const MOST_BYTES_OF_A_STRANGER: usize = 16 * 1024;
 
 pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, mut request: Request) -> Result<Response> {
     if request.uri().path().contains("%00") {
+        rate_limits::count(&context, &request, None)?;
         // Nothing is stored under a name with U+0000, which PostgreSQL could not even be asked for.
         let detail = "no name holds the character U+0000, so nothing has this address";
         return Err(into_poem_error(Problem::new(Code::NotFound, detail)));
     }
     if request.uri().path().starts_with(PROTECTED) {
-        let authentication = authenticate(&context.services.api_keys, &request)
-            .await
-            .map_err(into_poem_error)?;
-        let known = matches!(authentication, Authentication::Recognised(_));
-        request.extensions_mut().insert(authentication);
-        if known {
-            read_body(&context, &mut request).await?;
+        let public = context
+            .permits
+            .is_public(request.method().as_str(), request.uri().path());
+        let authentication = if public {
+            Authentication::Refused(Refusal::None)
+        } else {
+            authenticate(&context.credentials, &request)
+                .await
+                .map_err(into_poem_error)?
+        };
+        let most = match &authentication {
+            Authentication::Recognised(_) => context.limits.max_body_bytes,
+            Authentication::Refused(_) if public => MOST_BYTES_OF_A_STRANGER,
+            Authentication::Refused(refusal) => {
+                context.metrics.refused(refusal.name());
+                0
+            }
+        };
+        let principal = match &authentication {
+            Authentication::Recognised(principal) => Some(Arc::clone(principal)),
+            Authentication::Refused(_) => None,
+        };
+        let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
+        request.extensions_mut().insert(Entrance {
+            authentication,
+            address,
+            permits: Arc::clone(&context.permits),
+            is_replay: false,
+        });
+        rate_limits::count(&context, &request, principal.as_deref())?;
+        if most > 0 {
+            read_body(&context, &mut request, most).await?;
         } else {
             request.set_body(Body::empty());
         }
     } else {
+        rate_limits::count(&context, &request, None)?;
         request.set_body(Body::empty());
     }
     next.call(request).await.map(IntoResponse::into_response)
 }
 
-async fn read_body(context: &Context, request: &mut Request) -> Result<()> {
-    let most = context.limits.max_body_bytes;
+async fn read_body(context: &Context, request: &mut Request, most: usize) -> Result<()> {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -69,6 +98,10 @@ async fn read_body(context: &Context, request: &mut Request) -> Result<()> {
 }
 
 fn too_large(most: usize) -> poem::Error {
-    let detail = format!("the body is larger than {most} bytes, the limit that `server.max_body_bytes` sets");
+    let detail = if most == MOST_BYTES_OF_A_STRANGER {
+        format!("the body is larger than {most} bytes, the limit of this operation")
+    } else {
+        format!("the body is larger than {most} bytes, the limit that `server.max_body_bytes` sets")
+    };
     into_poem_error(Problem::new(Code::PayloadTooLarge, detail))
 }

@@ -1,22 +1,43 @@
 //! The HTTP server: routes, the order of the middleware, and the pages that need no key.
 
 mod acceptor;
+mod buckets;
+mod client_address;
 mod conditional;
+mod cross_origin;
+mod head_timer;
 mod idempotency;
 mod intake;
 pub mod openapi;
+mod pages;
 mod problems;
+mod rate_limits;
+mod security_headers;
 mod telemetry;
+mod time_limit;
 
 pub use acceptor::PatientAcceptor;
+pub use client_address::client_address;
 
-use crate::{config, controllers, services::Services, telemetry::metrics::Metrics};
+use crate::{
+    auth::{Credentials, Permits, cookies},
+    config::{self, Config},
+    controllers,
+    services::Services,
+    telemetry::metrics::Metrics,
+};
+use bytes::Bytes;
+use cross_origin::CrossOrigin;
 use openapi::Document;
 use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::make_sync, get, http::StatusCode,
+    Endpoint, EndpointExt, IntoEndpoint, Response, Route,
+    endpoint::make_sync,
+    get,
+    http::{StatusCode, header::CONTENT_SECURITY_POLICY},
     middleware::CatchPanic,
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{OpenApi, OpenApiService};
+use rate_limits::RateLimits;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
@@ -26,11 +47,16 @@ pub(crate) struct Context {
     pub metrics: Metrics,
     pub tasks: TaskTracker,
     pub limits: config::Server,
+    pub rate_limits: RateLimits,
     pub document: Document,
+    pub permits: Arc<Permits>,
+    pub credentials: Credentials,
 }
 
 /// Builds the whole server as one endpoint. From the outside in, a request passes: telemetry (trace id, log line, metrics),
-/// conditional answers (`If-None-Match`), the shape of errors, intake (authentication, then the body within its limits), idempotency, routes.
+/// headers for browsers, pages of other origins, the client's address, the headers of the rate limits, conditional answers
+/// (`If-None-Match`), the shape of errors, the limit on time, intake (authentication, rate limits, then the body within its
+/// limits), idempotency, routes.
 ///
 /// # Errors
 /// When the OpenAPI document cannot be made.
@@ -38,51 +64,83 @@ pub fn endpoint(
     services: &Services,
     metrics: &Metrics,
     tasks: &TaskTracker,
-    limits: &config::Server,
+    config: &Config,
 ) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
-    let service = OpenApiService::new(controllers::api(services), openapi::TITLE, env!("CARGO_PKG_VERSION"));
+    let cookies = cookies::Names::new(config.server.is_https());
+    endpoint_of(controllers::api(services, cookies), services, metrics, tasks, config)
+}
+
+/// The same around other operations, as for measuring what the layers cost. Their ids must be in the table of permissions.
+///
+/// # Errors
+/// As for [`endpoint`].
+pub fn endpoint_of<T: OpenApi + 'static>(
+    api: T,
+    services: &Services,
+    metrics: &Metrics,
+    tasks: &TaskTracker,
+    config: &Config,
+) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
+    let cookies = cookies::Names::new(config.server.is_https());
+    let service = OpenApiService::new(api, openapi::TITLE, env!("CARGO_PKG_VERSION"));
     let document = openapi::document(&service)?;
     let context = Arc::new(Context {
         services: services.clone(),
         metrics: metrics.clone(),
         tasks: tasks.clone(),
-        limits: limits.clone(),
+        limits: config.server.clone(),
+        rate_limits: RateLimits::new(&config.limits, metrics),
         document: document.clone(),
+        permits: Arc::new(Permits::new(document.routes())),
+        credentials: Credentials {
+            recognition: services.recognition.clone(),
+            cookies,
+        },
     });
-    let swagger = bytes::Bytes::from(openapi::swagger_page(&service, &document));
-    let json = bytes::Bytes::from(document.json.clone());
-    let exposition = metrics.clone();
-    // Not nested at the root, which would take the address `/` too.
-    let operations = Arc::new(service.into_endpoint());
-    let routes = Route::new()
-        .at("/", get(make_sync(|_| redirect("/docs"))))
-        .at(
-            "/docs",
-            get(make_sync(move |_| fixed("text/html; charset=utf-8", swagger.clone()))),
-        )
-        .at(
-            "/openapi.json",
-            get(make_sync(move |_| fixed("application/json", json.clone()))),
-        )
-        .at("/metrics", get(make_sync(move |_| render(&exposition))))
-        .at("/problems/:code", get(make_sync(|request| problems::explain(&request))))
-        .at("/livez", Arc::clone(&operations))
-        .at("/readyz", Arc::clone(&operations))
-        .nest_no_strip("/api", operations);
-    let (at_idempotency, at_intake, at_problems, at_telemetry) = (
-        Arc::clone(&context),
-        Arc::clone(&context),
-        Arc::clone(&context),
-        context,
-    );
+    let at = || Arc::clone(&context);
+    let (at_idempotency, at_intake, at_time_limit, at_problems) = (at(), at(), at(), at());
+    let (at_address, at_browsers, at_telemetry) = (at(), at(), at());
+    let routes = pages::add_to(routes(service, &document, metrics.clone()), services, cookies);
     Ok(routes
         .around(move |next, request| idempotency::around(Arc::clone(&at_idempotency), next, request))
         .around(move |next, request| intake::around(Arc::clone(&at_intake), next, request))
+        .around(move |next, request| time_limit::around(Arc::clone(&at_time_limit), next, request))
         .with(CatchPanic::new().with_handler(problems::after_panic))
         .around(move |next, request| problems::around(Arc::clone(&at_problems), next, request))
+        // So many layers in one type are more than the compiler goes into.
+        .boxed()
         .around(conditional::around)
+        .around(rate_limits::around)
+        .around(move |next, request| client_address::around(Arc::clone(&at_address), next, request))
+        .with(CrossOrigin(config.cors.clone()))
+        .around(move |next, request| security_headers::around(Arc::clone(&at_browsers), next, request))
         .around(move |next, request| telemetry::around(Arc::clone(&at_telemetry), next, request))
         .map_to_response())
+}
+
+/// The pages that need no key, and the operations.
+fn routes<T: OpenApi + 'static>(service: OpenApiService<T, ()>, document: &Document, metrics: Metrics) -> Route {
+    let swagger = openapi::swagger_page(&service, document);
+    let policy = security_headers::page_policy(&swagger);
+    let swagger = Bytes::from(swagger);
+    let json = Bytes::from(document.json.clone());
+    // Not nested at the root, which would take the address `/` too.
+    let operations = Arc::new(service.into_endpoint());
+    Route::new()
+        .at("/", get(make_sync(|_| redirect("/docs"))))
+        .at("/docs", get(make_sync(move |_| page(&policy, swagger.clone()))))
+        .at(
+            "/openapi.json",
+            get(make_sync(move |_| {
+                Response::builder().content_type("application/json").body(json.clone())
+            })),
+        )
+        .at("/metrics", get(make_sync(move |_| render(&metrics))))
+        .at("/problems/:code", get(make_sync(|request| problems::explain(&request))))
+        .at("/livez", Arc::clone(&operations))
+        .at("/readyz", Arc::clone(&operations))
+        .at("/.well-known/jwks.json", Arc::clone(&operations))
+        .nest_no_strip("/api", operations)
 }
 
 /// The OpenAPI document as JSON.
@@ -90,12 +148,16 @@ pub fn endpoint(
 /// # Errors
 /// When the document cannot be made.
 pub fn openapi_document(services: &Services) -> anyhow::Result<String> {
-    let service = OpenApiService::new(controllers::api(services), openapi::TITLE, env!("CARGO_PKG_VERSION"));
+    let api = controllers::api(services, cookies::Names::new(false));
+    let service = OpenApiService::new(api, openapi::TITLE, env!("CARGO_PKG_VERSION"));
     Ok(openapi::document(&service)?.json)
 }
 
-fn fixed(content_type: &'static str, body: bytes::Bytes) -> Response {
-    Response::builder().content_type(content_type).body(body)
+fn page(policy: &str, html: Bytes) -> Response {
+    Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .header(CONTENT_SECURITY_POLICY, policy)
+        .body(html)
 }
 
 fn redirect(to: &str) -> Response {

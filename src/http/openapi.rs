@@ -1,5 +1,7 @@
 //! The OpenAPI document: what poem-openapi derives, mended where it says too much or too little, and Swagger UI around it.
 
+use super::idempotency::SECRETIVE;
+use super::pages;
 use anyhow::{Context, Result};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use serde_json::{Map, Value, json};
@@ -8,8 +10,9 @@ use std::{collections::HashMap, sync::Arc};
 pub const TITLE: &str = "Synoptic";
 
 const DESCRIPTION: &str = "Stores streams of text, summarises and classifies them, and tells how sure it is.\n\n\
-    Press **Authorize**, paste an API key (`syn_…`), open an operation and press **Try it out**: each example works as it \
-    stands on a server that was started with `serve --demo`.\n\n\
+    Press **Authorize** and sign in with e-mail address and password, or paste an API key (`syn_…`); then open an operation \
+    and press **Execute**: each example works as it stands on a server that was started with `serve --demo`, for the admin \
+    whom it prints. docs/permissions.md says who may do what.\n\n\
     Errors are problem details (RFC 9457); their `type` is an address that explains them. Lists are paged: follow `next_cursor` \
     or the `Link` header. What can change has an `ETag`; send it back in `If-Match` and nobody's change is overwritten. A POST \
     with an `Idempotency-Key` can be sent again without being done twice.";
@@ -58,6 +61,15 @@ impl Document {
     #[must_use]
     pub fn operation(&self, id: &str) -> Option<&Operation> {
         self.operations.get(id)
+    }
+
+    /// Every operation: its route, its method in capitals, its id.
+    pub fn routes(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.routes.iter().flat_map(|(route, methods)| {
+            methods
+                .iter()
+                .map(move |(method, id)| (route.as_str(), method.as_str(), id.as_str()))
+        })
     }
 
     /// The operation that an address and a method lead to, for a request that was refused before it got there.
@@ -112,7 +124,7 @@ pub fn document<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>) -> Resul
         let mut ids = Vec::new();
         for (method, operation) in methods.iter_mut() {
             let operation = operation.as_object_mut().context("an operation is no object")?;
-            mend(method, operation);
+            mend(route, method, operation);
             let id = operation
                 .get("operationId")
                 .and_then(Value::as_str)
@@ -131,6 +143,7 @@ pub fn document<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>) -> Resul
         }
         routes.push((route.clone(), ids));
     }
+    fill_in_forms(&mut document);
     let json = serde_json::to_string_pretty(&document)?;
     Ok(Document {
         json,
@@ -172,14 +185,35 @@ fn choices(schema: &Value, schemas: &Value) -> String {
     values.map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Swagger UI fills a form in field by field, and knows examples of fields only.
+fn fill_in_forms(document: &mut Value) {
+    let operations = document["paths"].as_object().into_iter().flatten();
+    let operations = operations.flat_map(|(_, methods)| methods.as_object().into_iter().flatten());
+    let forms = operations.filter_map(|(_, operation)| {
+        let form = &operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
+        Some(form["$ref"].as_str()?.trim_start_matches('#').to_owned())
+    });
+    for pointer in forms.collect::<Vec<_>>() {
+        let Some(schema) = document.pointer_mut(&pointer) else {
+            continue;
+        };
+        let example = schema["example"].clone();
+        for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+            property["example"] = example.get(name).cloned().unwrap_or_else(|| "".into());
+        }
+    }
+}
+
 /// Adds what middleware understands, and takes away answers that an operation cannot give.
-fn mend(method: &str, operation: &mut Map<String, Value>) {
+fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
     let is_public = operation.get("security").is_none();
+    let signs_in = route.starts_with("/api/auth");
+    let is_health = matches!(route, "/livez" | "/readyz");
     let has_body = operation.contains_key("requestBody");
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
     let mut named: Vec<String> = Vec::new();
     if let Some(parameters) = parameters.as_array_mut() {
-        if method == "post" {
+        if method == "post" && !SECRETIVE.iter().any(|path| route.starts_with(path)) {
             parameters.push(idempotency_key());
         }
         named.extend(
@@ -200,7 +234,9 @@ fn mend(method: &str, operation: &mut Map<String, Value>) {
     let finds_nothing = is_public || !named.iter().any(|name| CAN_BE_MISSING.contains(&name.as_str())) && !has_body;
     let impossible: Vec<&str> = [
         (!has_body, "400"),
-        (is_public, "401"),
+        (is_public && !signs_in, "401"),
+        (is_public, "403"),
+        (is_health, "429"),
         (finds_nothing, "404"),
         (!conflicts, "409"),
         (!has("If-Match"), "412"),
@@ -239,7 +275,16 @@ fn lift_example(parameter: &mut Value) {
 }
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 5] = ["collection", "document", "taxonomy", "version", "analysis"];
+const CAN_BE_MISSING: [&str; 8] = [
+    "collection",
+    "document",
+    "taxonomy",
+    "version",
+    "analysis",
+    "user",
+    "key",
+    "session",
+];
 
 fn idempotency_key() -> Value {
     json!({
@@ -271,8 +316,7 @@ fn attribute_filters() -> Value {
 pub fn swagger_page<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>, document: &Document) -> String {
     // A closing tag inside the document would end the script that holds it.
     let json = document.json.replace("</", "<\\/");
-    service
-        .swagger_ui_html()
+    pages::swagger::with_account(&service.swagger_ui_html())
         .replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1)
         .replacen(
             "<title>Swagger UI</title>",

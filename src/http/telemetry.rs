@@ -101,6 +101,9 @@ fn static_route(path: &str) -> &'static str {
         "/docs" => "/docs",
         "/openapi.json" => "/openapi.json",
         "/metrics" => "/metrics",
+        "/sign-in" => "/sign-in",
+        "/auth/oidc/start" => "/auth/oidc/start",
+        "/auth/oidc/callback" => "/auth/oidc/callback",
         _ if path.starts_with("/problems/") => "/problems/{code}",
         _ => "",
     }

@@ -7,7 +7,7 @@ use crate::{
         collections::CollectionFields,
         documents::{Document, DocumentFields},
         identifiers::CollectionId,
-        principal::Principal,
+        principal::Actor,
         text_fields::NameOrId,
     },
     interchange::{Record, Rejected, Row},
@@ -30,7 +30,7 @@ pub(super) struct Store<'a> {
     /// The collection that is to be created for the first batch.
     missing: Option<CollectionFields>,
     tasks: Vec<Task>,
-    principal: Principal,
+    actor: Actor,
 }
 
 /// A record and the file it is from.
@@ -39,8 +39,9 @@ type Sourced = (Arc<str>, Record);
 impl<'a> Store<'a> {
     /// Looks the collection up. One that is missing is created once there is something to put into it.
     pub async fn new(services: &'a Services, collection: &str, tasks: Vec<Task>) -> Result<Self> {
+        let actor = Actor::operator();
         let named = NameOrId::parse(collection);
-        let missing = match services.collections.get(&named).await {
+        let missing = match services.collections.get(&actor, &named).await {
             Ok(_) => None,
             Err(Error::NotFound { .. }) if matches!(named, NameOrId::Name(_)) => {
                 let fields = CollectionFields::new(Some(collection), collection, "");
@@ -53,7 +54,7 @@ impl<'a> Store<'a> {
             collection: named,
             missing,
             tasks,
-            principal: Principal::operator(),
+            actor,
         })
     }
 
@@ -110,7 +111,7 @@ impl<'a> Store<'a> {
 
     async fn create_missing(&mut self, report: &Report) -> Result<()> {
         if let Some(fields) = self.missing.take() {
-            let slug = self.services.collections.create(fields).await?.slug;
+            let slug = self.services.collections.create(&self.actor, fields).await?.slug;
             report.say(&format!("There was no collection `{slug}`; it is created now."))?;
         }
         Ok(())
@@ -121,7 +122,7 @@ impl<'a> Store<'a> {
         let stored = self
             .services
             .documents
-            .create_batch(&self.collection, fields, OnConflict::Update)
+            .create_batch(&self.actor, &self.collection, fields, OnConflict::Update)
             .await?;
         let count = |outcome| stored.iter().filter(|(_, one)| *one == outcome).count() as u64;
         report.totals.created += count(Outcome::Created);
@@ -132,11 +133,7 @@ impl<'a> Store<'a> {
 
     async fn analyse(&self, documents: &[Document], report: &mut Report) -> Result<()> {
         for task in &self.tasks {
-            let Missing { made, failed } = self
-                .services
-                .analyses
-                .run_missing(&self.principal, documents, task)
-                .await?;
+            let Missing { made, failed } = self.services.analyses.run_missing(&self.actor, documents, task).await?;
             report.analysed(task.kind(), made);
             for (id, error) in failed {
                 let document = documents.iter().find(|document| document.id == id);

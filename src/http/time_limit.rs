@@ -1,0 +1,19 @@
+//! The longest that a request may take, from its head to the head of its answer. Dropped on the way, a handler's transaction is
+//! rolled back.
+
+use super::Context;
+use crate::dto::problem::{Code, Problem, into_poem_error};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use std::sync::Arc;
+use tokio::time::timeout;
+
+pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, request: Request) -> Result<Response> {
+    let limits = &context.limits;
+    match timeout(limits.request_timeout(), next.call(request)).await {
+        Ok(answer) => answer.map(IntoResponse::into_response),
+        Err(_) => Err(into_poem_error(Problem::new(
+            Code::TimedOut,
+            format!("no answer was ready within {} seconds", limits.request_timeout_seconds),
+        ))),
+    }
+}
