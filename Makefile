@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
 
-.PHONY: test check openapi bench bench-http
+.PHONY: test check openapi permissions bench bench-http bench-access
 
 test: ## Install what the tests need and run every test.
 	scripts/install-test-tools.sh
@@ -16,6 +16,10 @@ openapi: ## Write docs/openapi.json anew.
 	cargo run --quiet --locked -- openapi > docs/openapi.json.partial
 	mv docs/openapi.json.partial docs/openapi.json
 
+permissions: ## Write docs/permissions.md anew.
+	cargo run --quiet --locked -- permissions > docs/permissions.md.partial
+	mv docs/permissions.md.partial docs/permissions.md
+
 bench: ## Accuracy, ROUGE and speed of the embedded engine, next to Python baselines; writes docs/benchmarks.md.
 	cargo bench --locked --bench engine
 	cargo build --release --locked --example quality
@@ -25,3 +29,6 @@ bench: ## Accuracy, ROUGE and speed of the embedded engine, next to Python basel
 
 bench-http: ## Requests a second of the server, next to a bare handler.
 	scripts/bench/http.sh
+
+bench-access: ## What recognising a caller costs a request, and what hashing passwords does to others.
+	scripts/bench/access.sh

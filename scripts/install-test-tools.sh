@@ -1,32 +1,79 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs. Does nothing where they are.
+# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs, Node.js and Chromium, and the packages
+# of the OpenID Connect provider that sign-in is tested against. Does nothing where they are.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 has_postgres() {
     command -v initdb >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-if has_postgres; then
-    exit 0
-fi
+has_node() {
+    { command -v node || command -v nodejs; } >/dev/null 2>&1 && command -v npm >/dev/null 2>&1
+}
+
+has_chromium() {
+    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1
+}
+
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
-if command -v apt-get >/dev/null 2>&1; then
-    # The tests start clusters of their own, so that the package's need not start.
+
+install_with_apt() {
+    local packages=()
     export DEBIAN_FRONTEND=noninteractive
-    "${as_root[@]}" apt-get update -qq
-    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-        "${as_root[@]}" mkdir -p /etc/postgresql-common
-        echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    if ! has_postgres; then
+        packages+=(postgresql)
+        # The tests start clusters of their own, so that the package's need not start.
+        if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+            "${as_root[@]}" mkdir -p /etc/postgresql-common
+            echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+        fi
     fi
-    "${as_root[@]}" apt-get install -y -qq --no-install-recommends postgresql >/dev/null
-elif command -v dnf >/dev/null 2>&1; then
-    "${as_root[@]}" dnf install -y -q postgresql-server
-elif command -v brew >/dev/null 2>&1; then
-    brew install --quiet postgresql
-else
-    echo "No package manager found: install PostgreSQL's server (initdb, postgres), then run this again." >&2
-    exit 1
+    has_node || packages+=(nodejs npm)
+    has_chromium || packages+=(chromium)
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+install_with_dnf() {
+    has_postgres || "${as_root[@]}" dnf install -y -q postgresql-server
+    has_node || "${as_root[@]}" dnf install -y -q nodejs npm
+    has_chromium || "${as_root[@]}" dnf install -y -q chromium
+}
+
+install_with_brew() {
+    has_postgres || brew install --quiet postgresql
+    has_node || brew install --quiet node
+    has_chromium || brew install --quiet --cask chromium
+}
+
+if ! { has_postgres && has_node && has_chromium; }; then
+    if command -v apt-get >/dev/null 2>&1; then
+        install_with_apt
+    elif command -v dnf >/dev/null 2>&1; then
+        install_with_dnf
+    elif command -v brew >/dev/null 2>&1; then
+        install_with_brew
+    else
+        echo "No package manager found: install PostgreSQL's server (initdb, postgres), Node.js 18 or newer with npm, and" \
+            "Chromium, then run this again." >&2
+        exit 1
+    fi
+fi
+
+# Outside the clone, and put in place as a whole, so that a test never meets half of them.
+packages="$PWD/tests/e2e/oidc-provider"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/synoptic/oidc-provider"
+if ! cmp -s "$packages/package-lock.json" "$cache/node_modules/.installed"; then
+    partial="$cache.$$"
+    mkdir -p "$partial"
+    trap 'rm -rf "$partial"' EXIT
+    cp "$packages/package.json" "$packages/package-lock.json" "$partial/"
+    (cd "$partial" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cp "$packages/package-lock.json" "$partial/node_modules/.installed"
+    rm -rf "$cache"
+    mv "$partial" "$cache"
 fi

@@ -19,14 +19,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     // Transactions answer in the domain's errors.
     ("db", &["domain"]),
+    // Hashes passwords, signs tokens, asks a sign-in provider; refuses in the domain's words.
+    ("credentials", &["domain"]),
     // SQL over the domain's types.
     ("repositories", &["db", "domain"]),
     // Engines read text and answer in the domain's words.
     ("engines", &["domain", "text"]),
-    // Rules: look up, ask, record. An analysis notes the trace id of its request.
+    // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
+    // configuration says and through the provider it names; an analysis notes the trace id of its request.
     (
         "services",
-        &["db", "domain", "engines", "repositories", "telemetry", "text"],
+        &[
+            "config",
+            "credentials",
+            "db",
+            "domain",
+            "engines",
+            "repositories",
+            "telemetry",
+            "text",
+        ],
     ),
     // Files of documents: the domain's fields in and out.
     ("interchange", &["domain", "text"]),

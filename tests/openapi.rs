@@ -8,7 +8,10 @@
 
 use serde_json::{Map, Value};
 use std::{collections::HashSet, path::Path};
-use synoptic::dto::problem::Code;
+use synoptic::{
+    domain::permissions::{self, Access},
+    dto::problem::Code,
+};
 
 async fn document() -> Value {
     serde_json::from_str(&synoptic::app::openapi_document().await.unwrap()).unwrap()
@@ -16,8 +19,9 @@ async fn document() -> Value {
 
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{name} cannot be read ({error}); `make openapi` writes docs/openapi.json"))
+    std::fs::read_to_string(&path).unwrap_or_else(|error| {
+        panic!("{name} cannot be read ({error}); `make openapi permissions` writes those that are made")
+    })
 }
 
 /// Method, path and definition of every operation.
@@ -50,6 +54,15 @@ async fn the_committed_document_is_the_current_one() {
 }
 
 #[tokio::test]
+async fn the_committed_table_of_permissions_is_the_current_one() {
+    let current = synoptic::cli::permissions::document().await.unwrap();
+    assert!(
+        file("docs/permissions.md") == current,
+        "docs/permissions.md is not what the program makes; `make permissions` writes it anew"
+    );
+}
+
+#[tokio::test]
 async fn every_operation_says_what_it_is() {
     let document = document().await;
     let mut ids = HashSet::new();
@@ -76,6 +89,7 @@ async fn every_operation_lists_its_errors_as_problems() {
             .map(String::as_str)
             .filter(|status| status.starts_with(['4', '5']))
             .collect();
+        let access = permissions::access(id).unwrap_or_else(|| panic!("{id} is not in the table of permissions"));
         if id == "livez" {
             continue;
         }
@@ -83,8 +97,12 @@ async fn every_operation_lists_its_errors_as_problems() {
             errors.contains(&"500") && errors.contains(&"503"),
             "{method} {path}: {errors:?}"
         );
-        if id != "readyz" {
+        if access != Access::Public {
             assert!(errors.contains(&"401"), "{method} {path}: {errors:?}");
+            assert!(
+                errors.contains(&"403") && errors.contains(&"429"),
+                "{method} {path}: {errors:?}"
+            );
             assert!(
                 operation.contains_key("security"),
                 "{method} {path} does not say that it needs a key"
@@ -125,9 +143,8 @@ async fn every_parameter_of_an_address_is_documented_with_an_example() {
             );
         }
         if operation.contains_key("requestBody") {
-            let reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-                .as_str()
-                .unwrap();
+            let content = operation["requestBody"]["content"].as_object().unwrap();
+            let reference = content.values().next().unwrap()["schema"]["$ref"].as_str().unwrap();
             let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
             assert!(
                 schema.get("example").is_some(),

@@ -136,3 +136,13 @@ async fn an_answer_outlives_a_change_of_its_document() {
         .await;
     assert_eq!(listed.items(), &[second, first]);
 }
+
+#[tokio::test]
+async fn an_answer_names_the_key_that_asked() {
+    let app = TestApp::new().await;
+    let asked = app.post("/api/summarize", json!({"text": TEXT})).await;
+    let listed = app.get("/api/analyses").await;
+    assert_eq!(listed.items(), std::slice::from_ref(&asked.ok().body));
+    assert!(asked.body["created_by"].as_str().is_some_and(|id| id.len() == 36));
+    assert_eq!(asked.body.get("created_by_user"), None, "the key is nobody's");
+}

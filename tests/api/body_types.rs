@@ -65,7 +65,7 @@ fn put(target: &mut Value, pointer: &str, value: Value) {
 
 async fn send_body(app: &TestApp, operation: &Operation<'_>, body: &Value) -> Answer {
     send(
-        app.request(&operation.method, operation.example_address())
+        app.as_admin(&operation.method, operation.example_address())
             .body_json(body),
     )
     .await

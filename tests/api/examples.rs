@@ -2,11 +2,18 @@
 //! answers as documented.
 
 use crate::support::{Answer, TestApp, schema, send, spec::Operation, spec::Spec};
+use serde_json::json;
+use synoptic::services::demo;
 
 /// Reads, then creates, changes, deletes; of the deletions, those deepest in the address first.
-fn order(operation: &Operation<'_>) -> (usize, usize) {
+pub fn order(operation: &Operation<'_>) -> (usize, usize) {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-    let turn = methods.iter().position(|method| *method == operation.method).unwrap();
+    let turn = match operation.id() {
+        // These end the viewer's sessions, which other examples need.
+        "logout" | "logoutAll" => methods.len(),
+        "changePassword" => methods.len() + 1,
+        _ => methods.iter().position(|method| *method == operation.method).unwrap(),
+    };
     let depth = if operation.method == "DELETE" {
         100 - operation.path.len()
     } else {
@@ -16,11 +23,26 @@ fn order(operation: &Operation<'_>) -> (usize, usize) {
 }
 
 async fn run_example(app: &TestApp, operation: &Operation<'_>) -> Answer {
-    let request = app.request(&operation.method, operation.example_address());
+    let token = match operation.id() {
+        // Whoever signs out, or changes the documented password, is the sample's viewer.
+        "logout" | "logoutAll" | "changePassword" => viewer_token(app).await,
+        _ => app.token.clone(),
+    };
+    let request = app.with_token(&token, &operation.method, operation.example_address());
+    if let Some(form) = operation.example_form() {
+        return send(request.form(&form)).await;
+    }
     match operation.example_body() {
         Some(body) => send(request.body_json(&body)).await,
         None => send(request).await,
     }
+}
+
+async fn viewer_token(app: &TestApp) -> String {
+    let credentials = json!({"email": demo::VIEWER_EMAIL, "password": demo::VIEWER_PASSWORD});
+    let answer = send(app.anonymous("POST", "/api/auth/login").body_json(&credentials)).await;
+    // After the example has changed the password there is no viewer to sign in as.
+    answer.body["access_token"].as_str().unwrap_or("none").to_owned()
 }
 
 #[track_caller]
@@ -56,7 +78,10 @@ async fn every_documented_example_succeeds_on_the_sample_data() {
     for operation in &operations {
         let answer = run_example(&app, operation).await;
         let expected: &[u16] = match operation.id() {
-            "createCollection" | "createTaxonomy" | "createDocument" | "putDocument" => &[201],
+            "createCollection" | "createTaxonomy" | "createDocument" | "putDocument" | "createUser" | "createKey" => {
+                &[201]
+            }
+            "logout" | "logoutAll" | "changePassword" => &[204],
             _ if operation.method == "DELETE" => &[204],
             _ => &[200],
         };
@@ -132,7 +157,7 @@ async fn loading_the_sample_again_changes_nothing() {
     };
     let before = everything().await;
     app.tick();
-    synoptic::services::demo::load(&app.services).await.unwrap();
+    demo::load(&app.services).await.unwrap();
     assert_eq!(everything().await, before);
     assert!(before.0["items"].as_array().unwrap().len() >= 40);
 }

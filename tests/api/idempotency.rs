@@ -2,6 +2,7 @@
 
 use crate::support::{Answer, TestApp, send, time};
 use serde_json::{Value, json};
+use synoptic::domain::{api_keys::ApiKeyFields, principal::Actor};
 
 const NOTES: &str = "/api/collections/notes/documents";
 
@@ -93,7 +94,12 @@ async fn a_failed_attempt_leaves_the_key_free() {
 async fn keys_of_different_clients_do_not_meet() {
     let app = TestApp::with_notes().await;
     post(&app, "k1", NOTES, json!({"text": "Mine."})).await.created();
-    let (_, other) = app.services.api_keys.create("other").await.unwrap();
+    let (_, other) = app
+        .services
+        .api_keys
+        .create(&Actor::operator(), ApiKeyFields::named("other").unwrap())
+        .await
+        .unwrap();
     let theirs = app
         .anonymous("POST", NOTES)
         .header("authorization", format!("Bearer {}", other.reveal()))

@@ -13,6 +13,7 @@ use synoptic::{
     domain::{
         Clock,
         labels::Label,
+        principal::Actor,
         taxonomies::{LabelDraft, TaxonomyDraft},
     },
 };
@@ -84,7 +85,7 @@ impl Folder {
             let app = App::build(config, Clock::system()).await.unwrap();
             app.services
                 .taxonomies
-                .create(Some("ticket-topic"), draft)
+                .create(&Actor::operator(), Some("ticket-topic"), draft)
                 .await
                 .unwrap();
             app.close().await;

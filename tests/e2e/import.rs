@@ -230,6 +230,21 @@ fn what_was_exported_can_be_imported_again() {
 }
 
 #[test]
+fn an_export_is_on_the_audit_trail() {
+    let folder = Folder::new();
+    folder.succeed(&["import", TICKETS, "--collection", "tickets"]);
+    let file = folder.path().join("out.csv");
+    folder.succeed(&["export", "--collection", "tickets", "--output", file.to_str().unwrap()]);
+    folder.succeed(&["export", "--collection", "tickets"]);
+    folder.run(&["export", "--collection", "none"]);
+    let exports = folder.count(
+        "SELECT COUNT(*) FROM audit WHERE action = 'documents_exported' AND actor_kind = 'operator'
+         AND target_name = 'tickets' AND detail = 'documents: 48'",
+    );
+    assert_eq!((exports, folder.count("SELECT COUNT(*) FROM audit")), (2, 2));
+}
+
+#[test]
 fn only_the_row_that_the_database_refuses_is_rejected() {
     let folder = Folder::new().with_taxonomy();
     folder.execute(

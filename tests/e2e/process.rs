@@ -33,10 +33,18 @@ pub struct Server {
 impl Server {
     /// Starts it on a free port and waits until it says that it is ready.
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_at(folder, "127.0.0.1:0", arguments)
+    }
+
+    /// Starts it at this address.
+    pub fn start_at(folder: &Path, bind: &str, arguments: &[&str]) -> Self {
         let mut command = synoptic(folder);
-        command
-            .args(["--log", "warn", "serve", "--bind", "127.0.0.1:0"])
-            .args(arguments);
+        command.args(["--log", "warn", "serve", "--bind", bind]).args(arguments);
+        Self::run(command)
+    }
+
+    /// Runs a command that serves.
+    pub fn run(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut reader = BufReader::new(child.stdout.take().unwrap());
         let output = Arc::new(Mutex::new(String::new()));

@@ -104,3 +104,114 @@ fn a_second_server_on_the_same_address_says_so_and_changes_nothing() {
         "the first server's key still works: {answer}"
     );
 }
+
+/// What stands behind a word of the output, such as `Password`.
+fn printed(server: &Server, word: &str) -> Option<String> {
+    let output = server.output();
+    let line = output.lines().find_map(|line| line.trim().strip_prefix(word))?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+fn signs_in(server: &Server, email: &str, password: &str) -> bool {
+    let body = format!(r#"{{"email": "{email}", "password": "{password}"}}"#);
+    let answer = http(server.address, &request("POST", "/api/auth/login", None, &body));
+    answer.starts_with("HTTP/1.1 200") && answer.contains("access_token")
+}
+
+#[test]
+fn the_first_start_prints_an_admin_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(folder.path(), &[]);
+    let email = printed(&first, "Sign in as").unwrap();
+    let password = printed(&first, "Password").unwrap();
+    assert!(signs_in(&first, &email, &password), "{}", first.output());
+    first.stop();
+
+    let again = Server::start(folder.path(), &[]);
+    let output = again.output();
+    assert!(
+        printed(&again, "Password").is_none() && output.contains("synoptic users reset-password"),
+        "{output}"
+    );
+    assert!(signs_in(&again, &email, &password));
+}
+
+#[test]
+fn a_configured_admin_is_made_and_their_password_is_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = "four lanterns beside the canal";
+    let settings = format!("[auth]\nadmin_email = \"Root@Example.org\"\nadmin_password = \"{password}\"\n");
+    std::fs::write(folder.path().join("synoptic.toml"), settings).unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let output = server.output();
+    assert!(
+        !output.contains(password) && output.contains("root@example.org, with the configured password"),
+        "{output}"
+    );
+    assert!(signs_in(&server, "root@example.org", password));
+}
+
+#[test]
+fn a_configured_password_of_digits_keeps_its_leading_zeros() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = "0483920174816";
+    let mut command = crate::process::synoptic(folder.path());
+    command
+        .args(["--log", "warn", "serve", "--bind", "127.0.0.1:0"])
+        .env("SYNOPTIC_AUTH__ADMIN_PASSWORD", password);
+    let server = Server::run(command);
+    assert!(
+        signs_in(&server, "admin@localhost.localdomain", password),
+        "{}",
+        server.output()
+    );
+}
+
+#[test]
+fn an_admin_who_cannot_be_made_stops_the_start() {
+    for (email, password, words) in [
+        (
+            "root@example.org",
+            "passwordpassword",
+            "`auth.admin_password` must be harder to guess",
+        ),
+        (
+            "root@example.org",
+            "short",
+            "`auth.admin_password` must be at least 12 characters",
+        ),
+        (
+            "root",
+            "four lanterns beside the canal",
+            "`auth.admin_email` must be an e-mail address",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = crate::process::synoptic(folder.path())
+            .args(["serve", "--bind", "127.0.0.1:0"])
+            .env("SYNOPTIC_AUTH__ADMIN_EMAIL", email)
+            .env("SYNOPTIC_AUTH__ADMIN_PASSWORD", password)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && refused.stdout.is_empty() && said.contains(words) && !said.contains(password),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_demo_prints_a_sign_in_that_the_next_start_replaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(folder.path(), &["--demo"]);
+    let email = printed(&first, "Sign in as").unwrap();
+    let password = printed(&first, "Password").unwrap();
+    assert!(signs_in(&first, &email, &password), "{}", first.output());
+    // The viewer of the documentation.
+    assert!(signs_in(&first, "viewer@example.com", "only looking at tickets today"));
+    first.stop();
+    let again = Server::start(folder.path(), &["--demo"]);
+    assert!(!signs_in(&again, &email, &password));
+    assert!(signs_in(&again, &email, &printed(&again, "Password").unwrap()));
+}

@@ -1,9 +1,13 @@
 //! The harness: [`TestApp`] is a server over a database of its own, [`Answer`] what it says, [`spec`] the OpenAPI document as
 //! tests walk it, [`schema`] a check of an answer against it.
 
+pub mod access;
 pub mod answer;
+pub mod forge;
+pub mod replica;
 pub mod schema;
 pub mod spec;
+pub mod world;
 
 pub use answer::Answer;
 
@@ -14,12 +18,16 @@ use poem::{
     test::{TestClient, TestRequestBuilder},
 };
 use serde_json::Value;
-use std::{path::PathBuf, time::Duration};
+use sqlx::Connection;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use synoptic::{
     app::App,
     config::{Config, DatabaseUrl},
-    domain::{Clock, Timestamp},
-    services::{Services, demo},
+    domain::{Clock, Timestamp, api_keys::ApiKeyFields, permissions::Scopes, principal::Actor},
+    services::{
+        Services, demo,
+        sign_in::{Credential, Origin, Wanted},
+    },
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -27,16 +35,19 @@ use uuid::Uuid;
 /// When tests take place, until they let time go on.
 const MORNING: &str = "2026-03-01T08:00:00Z";
 
-pub type Server = BoxEndpoint<'static, Response>;
+pub type Server = Arc<BoxEndpoint<'static, Response>>;
 pub type Request<'a> = TestRequestBuilder<'a, Server>;
 
 /// A server in process over a database file of its own, with a key that it accepts. The clock stands until it is told to go on.
 pub struct TestApp {
     pub services: Services,
     pub key: String,
+    /// The access token of an admin.
+    pub token: String,
     pub clock: Clock,
+    pub server: Server,
     client: TestClient<Server>,
-    app: App,
+    app: Box<App>,
     folder: Folder,
 }
 
@@ -49,13 +60,13 @@ impl TestApp {
     /// An empty server whose configuration is changed first.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         static EMPTY: OnceCell<Template> = OnceCell::const_new();
-        Self::over(EMPTY.get_or_init(|| Template::make(false)).await, change).await
+        Self::over(EMPTY.get_or_init(|| Box::pin(Template::make(false))).await, change).await
     }
 
     /// A server with the sample data of `serve --demo`.
     pub async fn demo() -> Self {
         static DEMO: OnceCell<Template> = OnceCell::const_new();
-        Self::over(DEMO.get_or_init(|| Template::make(true)).await, |_| {}).await
+        Self::over(DEMO.get_or_init(|| Box::pin(Template::make(true))).await, |_| {}).await
     }
 
     async fn over(template: &Template, change: impl FnOnce(&mut Config)) -> Self {
@@ -65,13 +76,16 @@ impl TestApp {
         let mut config = config(&file);
         change(&mut config);
         let clock = Clock::fixed(time(MORNING));
-        let app = App::build(config, clock.clone()).await.unwrap();
-        let client = TestClient::new(app.endpoint().unwrap().boxed());
+        let app = Box::new(Box::pin(App::build(config, clock.clone())).await.unwrap());
+        let server = Arc::new(app.endpoint().unwrap().boxed());
+        let client = TestClient::new(Arc::clone(&server));
         let services = app.services.clone();
         Self {
             services,
             key: template.key.clone(),
+            token: template.token.clone(),
             clock,
+            server,
             client,
             app,
             folder,
@@ -82,6 +96,17 @@ impl TestApp {
     pub fn request(&self, method: &str, path: impl AsRef<str>) -> Request<'_> {
         self.anonymous(method, path)
             .header("authorization", format!("Bearer {}", self.key))
+    }
+
+    /// A request of an admin who is signed in.
+    pub fn as_admin(&self, method: &str, path: impl AsRef<str>) -> Request<'_> {
+        self.with_token(&self.token, method, path)
+    }
+
+    /// A request with another access token or API key.
+    pub fn with_token(&self, token: &str, method: &str, path: impl AsRef<str>) -> Request<'_> {
+        self.anonymous(method, path)
+            .header("authorization", format!("Bearer {token}"))
     }
 
     /// A request without a key.
@@ -145,21 +170,38 @@ impl TestApp {
         let Self {
             app,
             key,
+            token,
             folder,
+            server,
             client,
             services,
             ..
         } = self;
         // Closing waits for everything that can still ask for work to be done.
-        drop((client, services));
+        drop((server, client, services));
         app.close().await;
         let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
-        Self::over(&Template { database, key }, |_| {}).await
+        Self::over(&Template { database, key, token }, |_| {}).await
     }
 
     /// Takes the database away from under the server, which must not have read from it before.
     pub fn lose_database(&self) {
         std::fs::remove_dir_all(&self.folder.0).unwrap();
+    }
+
+    /// Changes the database behind the server's back.
+    pub async fn execute(&self, statement: String) {
+        self.try_execute(&statement).await.unwrap();
+    }
+
+    pub async fn try_execute(&self, statement: &str) -> sqlx::Result<()> {
+        let file = self.folder.0.join("synoptic.db");
+        let address = format!("sqlite:{}", file.display());
+        let mut connection = sqlx::SqliteConnection::connect(&address).await?;
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        let done = sqlx::raw_sql(statement).execute(&mut connection).await;
+        connection.close().await?;
+        done.map(drop)
     }
 
     /// Everything that is stored.
@@ -179,6 +221,20 @@ pub async fn send<E: Endpoint>(request: TestRequestBuilder<'_, E>) -> Answer {
     answer
 }
 
+/// Signs in with e-mail address and password; the access token.
+pub async fn sign_in(services: &Services, (email, password): (&str, &str)) -> String {
+    let origin = Origin::default();
+    let signed_in = services
+        .sign_in
+        .by_password(email, password, &origin, Wanted::Tokens)
+        .await
+        .unwrap();
+    match signed_in.credential {
+        Credential::Tokens(pair) => pair.access_token,
+        Credential::Cookie { .. } => unreachable!("tokens were wanted"),
+    }
+}
+
 pub fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
@@ -187,14 +243,29 @@ pub fn time(text: &str) -> Timestamp {
 struct Template {
     database: Vec<u8>,
     key: String,
+    token: String,
 }
+
+/// The admin of every test's database.
+pub const ADMIN: (&str, &str) = ("admin@example.org", "seven green bicycles in the rain");
 
 impl Template {
     async fn make(with_demo: bool) -> Self {
         let folder = Folder::new();
         let file = folder.0.join("template.db");
         let app = App::build(config(&file), Clock::fixed(time(MORNING))).await.unwrap();
-        let (_, secret) = app.services.api_keys.create("test").await.unwrap();
+        let everything = ApiKeyFields {
+            scopes: Scopes::ALL,
+            ..ApiKeyFields::named("test").unwrap()
+        };
+        let (_, secret) = app
+            .services
+            .api_keys
+            .create(&Actor::operator(), everything)
+            .await
+            .unwrap();
+        app.services.users.create_first_admin(ADMIN.0, ADMIN.1).await.unwrap();
+        let token = sign_in(&app.services, ADMIN).await;
         if with_demo {
             demo::load(&app.services).await.unwrap();
         }
@@ -203,6 +274,7 @@ impl Template {
         Self {
             database: std::fs::read(&file).unwrap(),
             key: secret.reveal().to_owned(),
+            token,
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The OpenAPI document, as tests walk through it: what each operation takes, its examples, and what it promises to answer.
 
 use serde_json::Value;
-
-/// Operations that need no key; everything else answers 401 without one.
-pub const PUBLIC: [&str; 2] = ["livez", "readyz"];
+use synoptic::domain::permissions::{self, Access};
 
 pub struct Spec(Value);
 
@@ -66,8 +64,21 @@ impl<'a> Operation<'a> {
         self.definition["operationId"].as_str().unwrap()
     }
 
+    /// What the table of permissions says that it needs.
+    #[track_caller]
+    pub fn access(&self) -> Access {
+        permissions::access(self.id()).unwrap_or_else(|| panic!("{} is not in the table of permissions", self.id()))
+    }
+
     pub fn is_public(&self) -> bool {
-        PUBLIC.contains(&self.id())
+        permissions::access(self.id()) == Some(Access::Public)
+    }
+
+    /// The names of the ways to prove who one is, each of which will do.
+    pub fn security(&self) -> Vec<&'a str> {
+        let ways = self.definition["security"].as_array().into_iter().flatten();
+        ways.flat_map(|way| way.as_object().unwrap().keys().map(String::as_str))
+            .collect()
     }
 
     /// The address with the documented example of every parameter that has one.
@@ -111,6 +122,13 @@ impl<'a> Operation<'a> {
     pub fn body_schema(&self) -> Option<&'a Value> {
         let schema = self.definition["requestBody"]["content"]["application/json"].get("schema")?;
         Some(self.spec.resolve(schema))
+    }
+
+    /// The documented example of a body that is a form.
+    pub fn example_form(&self) -> Option<Value> {
+        let form = &self.definition["requestBody"]["content"]["application/x-www-form-urlencoded"];
+        let schema = self.spec.resolve(form.get("schema")?);
+        Some(schema["example"].clone())
     }
 
     /// The documented example of the request body.
