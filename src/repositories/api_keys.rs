@@ -1,6 +1,6 @@
 //! Rows of `api_keys` and of the collections that keys are restricted to.
 
-use super::turns;
+use super::{restriction, turns};
 use crate::{
     db::Tx,
     domain::{
@@ -195,18 +195,5 @@ pub async fn collections(tx: &mut Tx, id: ApiKeyId) -> Result<Vec<CollectionId>>
 }
 
 pub async fn set_collections(tx: &mut Tx, id: ApiKeyId, collections: &[CollectionId]) -> Result<()> {
-    on!(tx, |c| sqlx::query(CLEAR_COLLECTIONS)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(drop))?;
-    for collection in collections {
-        on!(tx, |c| sqlx::query(ADD_COLLECTION)
-            .bind(id)
-            .bind(*collection)
-            .execute(c)
-            .await
-            .map(drop))?;
-    }
-    Ok(())
+    restriction::replace(tx, CLEAR_COLLECTIONS, ADD_COLLECTION, id.0, collections).await
 }

@@ -1,6 +1,6 @@
 //! Rows of `users`, of the collections that users are restricted to, and of who they are elsewhere.
 
-use super::turns;
+use super::{restriction, turns};
 use crate::{
     db::Tx,
     domain::{
@@ -235,18 +235,5 @@ pub async fn collections(tx: &mut Tx, id: UserId) -> Result<Vec<CollectionId>> {
 }
 
 pub async fn set_collections(tx: &mut Tx, id: UserId, collections: &[CollectionId]) -> Result<()> {
-    on!(tx, |c| sqlx::query(CLEAR_COLLECTIONS)
-        .bind(id)
-        .execute(c)
-        .await
-        .map(drop))?;
-    for collection in collections {
-        on!(tx, |c| sqlx::query(ADD_COLLECTION)
-            .bind(id)
-            .bind(*collection)
-            .execute(c)
-            .await
-            .map(drop))?;
-    }
-    Ok(())
+    restriction::replace(tx, CLEAR_COLLECTIONS, ADD_COLLECTION, id.0, collections).await
 }

@@ -2,14 +2,10 @@
 
 use crate::{
     process::Server,
-    provider::{ADMIN, Browser, PASSWORD, Page, World, modules, program, sources},
+    provider::{ADMIN, Browser, PASSWORD, Page, World, drive},
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    net::TcpListener,
-    process::{Command, Stdio},
-};
+use std::{fs, net::TcpListener};
 
 /// Roles at the provider, at a path in the claims, and what they mean here.
 const ROLES: &str = "role_claim = \"realm_access.roles\"\n[auth.oidc.roles]\nwriters = \"editor\"\nowners = \"admin\"";
@@ -50,30 +46,10 @@ fn assert_explains(page: &Page, status: u16, words: &str) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the browser is driven by a program of its own")]
 fn in_a_browser_somebody_signs_in_changes_something_and_signs_out() {
     let world = World::new(ROLES);
     world.provider.put("ann", &person("ann", &["writers"]));
-    let shots = std::env::temp_dir().join(format!("synoptic-oidc-{}", std::process::id()));
-    fs::create_dir_all(&shots).unwrap();
-    let driver = Command::new(program(&["node", "nodejs"]))
-        .arg(sources().join("browser.mjs"))
-        .arg(modules())
-        .arg(program(&["chromium", "chromium-browser", "google-chrome"]))
-        .args([&world.base, &shots.display().to_string(), ADMIN, PASSWORD])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let (out, fault) = (
-        String::from_utf8_lossy(&driver.stdout),
-        String::from_utf8_lossy(&driver.stderr),
-    );
-    assert!(
-        driver.status.success(),
-        "screenshots are in {}: {fault}",
-        shots.display()
-    );
-    let seen: Value = serde_json::from_str(out.trim().lines().last().unwrap()).unwrap();
+    let seen = drive("browser.mjs", &world.base, &[ADMIN, PASSWORD]);
     assert_eq!(
         seen["wrongPassword"],
         "No user has this e-mail address and this password together."
@@ -99,7 +75,6 @@ fn in_a_browser_somebody_signs_in_changes_something_and_signs_out() {
         world.api("GET", "/api/collections/made-in-a-browser", "")["name"],
         "Made in a browser"
     );
-    fs::remove_dir_all(&shots).unwrap();
 }
 
 #[test]

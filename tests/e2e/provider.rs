@@ -53,6 +53,28 @@ pub fn program(names: &[&str]) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no {}: {INSTALL}", names.join(" or ")))
 }
 
+/// Drives a browser with one of our scripts; what it saw. Its screenshots go when it has succeeded.
+#[expect(clippy::disallowed_methods, reason = "the browser is driven by a program of its own")]
+pub fn drive(script: &str, base: &str, arguments: &[&str]) -> Value {
+    let shots = tempfile::Builder::new().prefix("synoptic-browser-").tempdir().unwrap();
+    let driver = Command::new(program(&["node", "nodejs"]))
+        .arg(sources().join(script))
+        .arg(modules())
+        .arg(program(&["chromium", "chromium-browser", "google-chrome"]))
+        .args([base, &shots.path().display().to_string()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    if !driver.status.success() {
+        let kept = shots.keep();
+        let fault = String::from_utf8_lossy(&driver.stderr);
+        panic!("{script}: screenshots are in {}: {fault}", kept.display());
+    }
+    let out = String::from_utf8_lossy(&driver.stdout);
+    serde_json::from_str(out.trim().lines().last().unwrap()).unwrap()
+}
+
 /// The provider as a process. It ends when it is dropped.
 pub struct Provider {
     child: Child,
