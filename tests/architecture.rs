@@ -14,8 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     // Pure functions over text.
     ("text", &[]),
-    // Plain data; a log format is a type of the logs.
-    ("config", &["telemetry"]),
+    // Plain data; a log format is a type of the logs, a price one of the domain's.
+    ("config", &["domain", "telemetry"]),
     ("telemetry", &[]),
     // Transactions answer in the domain's errors.
     ("db", &["domain"]),
@@ -23,8 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("credentials", &["domain"]),
     // SQL over the domain's types.
     ("repositories", &["db", "domain"]),
-    // Engines read text and answer in the domain's words.
-    ("engines", &["domain", "text"]),
+    // Engines read text and answer in the domain's words; providers are as configured, and what they do is counted.
+    ("engines", &["config", "domain", "telemetry", "text"]),
     // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
     // configuration says and through the provider it names; an analysis notes the trace id of its request.
     (

@@ -2,16 +2,23 @@
 //! only reader of files and environment variables; every part of the program is handed its own section.
 
 mod auth;
+mod cache;
 mod cors;
 mod limits;
+mod provider_keys;
+mod providers;
 mod public_url;
+mod routes;
 mod secrets;
 mod server;
 
 pub use auth::{Algorithm, Auth, Oidc};
+pub use cache::Cache;
 pub use cors::{Cors, Origin};
 pub use limits::Limits;
+pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput};
 pub use public_url::PublicUrl;
+pub use routes::{Route, Routes};
 pub use secrets::Secret;
 pub use server::Server;
 
@@ -39,6 +46,9 @@ pub struct Config {
     pub limits: Limits,
     pub cors: Cors,
     pub log: Log,
+    pub cache: Cache,
+    pub routes: Routes,
+    pub providers: Vec<Provider>,
 }
 
 /// Where everything is stored.
@@ -165,20 +175,30 @@ impl Config {
             builder = builder.set_override_option(name, value)?;
         }
         let loaded = builder.build().and_then(config::Config::try_deserialize::<Self>);
-        let config = loaded.map_err(without_values).context(ADVICE)?;
+        let mut config = loaded.map_err(without_values).context(ADVICE)?;
         config.check().context(ADVICE)?;
+        for provider in &mut config.providers {
+            provider.api_key = provider_keys::read(provider).context(ADVICE)?;
+        }
         Ok(config)
     }
 
     /// What no single setting shows: values out of bounds and settings that contradict each other.
     fn check(&self) -> Result<()> {
-        let faults = [
+        let sections = [
             self.server.fault(),
             self.auth.fault(),
             self.limits.fault(),
             self.cors.fault().map(str::to_owned),
+            self.cache.fault(),
+            self.routes.fault(),
         ];
-        match faults.into_iter().flatten().next() {
+        let providers = self.providers.iter().map(Provider::fault);
+        let twice = self.providers.iter().enumerate().map(|(place, one)| {
+            let again = self.providers[..place].iter().any(|other| other.name == one.name);
+            again.then(|| format!("there are two providers of the name `{}`", one.name))
+        });
+        match sections.into_iter().chain(providers).chain(twice).flatten().next() {
             Some(fault) => Err(anyhow!(fault)),
             None => Ok(()),
         }

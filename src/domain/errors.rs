@@ -1,5 +1,6 @@
 //! The one error of the domain: what went wrong in words a client may read, apart from the cause, which only the log sees.
 
+use super::timestamps::Timestamp;
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,6 +38,20 @@ pub enum Error {
     /// Too much was asked for in too short a time.
     #[error("{message}; try again in {} s", seconds(.retry_after))]
     RateLimited { message: String, retry_after: Duration },
+    /// A budget does not hold what the request may cost.
+    #[error("{message}")]
+    OverBudget {
+        message: String,
+        /// When the budget's next window begins.
+        resets_at: Timestamp,
+        retry_after: Duration,
+    },
+    /// A provider did not answer, or not in a way that can be used; nobody else was to be asked.
+    #[error("{message}")]
+    Upstream {
+        message: String,
+        retry_after: Option<Duration>,
+    },
     /// Something the server depends on does not answer now; the same request may succeed later.
     #[error("{message}")]
     Unavailable {

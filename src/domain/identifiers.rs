@@ -68,3 +68,11 @@ identifier!(
     /// Names a row of the audit trail.
     AuditId
 );
+identifier!(
+    /// Names a prompt through all its versions.
+    PromptId
+);
+identifier!(
+    /// Names a budget.
+    BudgetId
+);

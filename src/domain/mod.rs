@@ -13,6 +13,7 @@ pub mod errors;
 pub mod etags;
 pub mod identifiers;
 pub mod labels;
+pub mod money;
 pub mod paging;
 pub mod passwords;
 pub mod permissions;
@@ -23,6 +24,7 @@ pub mod signing_keys;
 pub mod taxonomies;
 pub mod text_fields;
 pub mod timestamps;
+pub mod usage;
 pub mod users;
 
 pub use clock::Clock;

@@ -69,6 +69,11 @@ pub enum Scope {
     AnalysesRead,
     AnalysesRun,
     AnalysesWrite,
+    PromptsRead,
+    PromptsWrite,
+    UsageRead,
+    BudgetsRead,
+    BudgetsWrite,
     KeysRead,
     KeysWrite,
     UsersRead,
@@ -77,7 +82,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::CollectionsRead,
         Self::CollectionsWrite,
         Self::DocumentsRead,
@@ -87,6 +92,11 @@ impl Scope {
         Self::AnalysesRead,
         Self::AnalysesRun,
         Self::AnalysesWrite,
+        Self::PromptsRead,
+        Self::PromptsWrite,
+        Self::UsageRead,
+        Self::BudgetsRead,
+        Self::BudgetsWrite,
         Self::KeysRead,
         Self::KeysWrite,
         Self::UsersRead,
@@ -106,6 +116,11 @@ impl Scope {
             Self::AnalysesRead => "analyses:read",
             Self::AnalysesRun => "analyses:run",
             Self::AnalysesWrite => "analyses:write",
+            Self::PromptsRead => "prompts:read",
+            Self::PromptsWrite => "prompts:write",
+            Self::UsageRead => "usage:read",
+            Self::BudgetsRead => "budgets:read",
+            Self::BudgetsWrite => "budgets:write",
             Self::KeysRead => "keys:read",
             Self::KeysWrite => "keys:write",
             Self::UsersRead => "users:read",
@@ -125,8 +140,17 @@ impl Scope {
             Self::TaxonomiesRead => "List and read taxonomies and their versions.",
             Self::TaxonomiesWrite => "Create, change and delete taxonomies.",
             Self::AnalysesRead => "List and read recorded answers.",
-            Self::AnalysesRun => "Ask for summaries and classifications, which are recorded.",
+            Self::AnalysesRun => "Ask for summaries, classifications and generated texts, which are recorded.",
             Self::AnalysesWrite => "Delete recorded answers.",
+            Self::PromptsRead => "List and read prompts and their versions.",
+            Self::PromptsWrite => "Create, change and delete prompts.",
+            Self::UsageRead => {
+                "Read what one has used and what it cost; what everybody has, together with `users:read`."
+            }
+            Self::BudgetsRead => {
+                "List and read the budgets that apply to oneself; all of them, together with `users:read`."
+            }
+            Self::BudgetsWrite => "Create, change and delete budgets.",
             Self::KeysRead => "List and read one's own API keys; everybody's, together with `users:write`.",
             Self::KeysWrite => {
                 "Make, change, rotate and revoke one's own API keys; everybody's, together with `users:write`."
@@ -153,6 +177,9 @@ const VIEWING: Scopes = Scopes::of(&[
     Scope::DocumentsRead,
     Scope::TaxonomiesRead,
     Scope::AnalysesRead,
+    Scope::PromptsRead,
+    Scope::UsageRead,
+    Scope::BudgetsRead,
     Scope::KeysRead,
     Scope::KeysWrite,
 ]);
@@ -162,6 +189,7 @@ const EDITING: Scopes = Scopes::of(&[
     Scope::TaxonomiesWrite,
     Scope::AnalysesRun,
     Scope::AnalysesWrite,
+    Scope::PromptsWrite,
 ]);
 
 impl Scopes {
@@ -178,6 +206,10 @@ impl Scopes {
         Scope::AnalysesRead,
         Scope::AnalysesRun,
         Scope::AnalysesWrite,
+        Scope::PromptsRead,
+        Scope::PromptsWrite,
+        Scope::UsageRead,
+        Scope::BudgetsRead,
     ]);
 
     #[must_use]

@@ -86,6 +86,8 @@ impl From<Error> for Problem {
             Error::Unauthorized | Error::SignInRefused => Code::Unauthorized,
             Error::Forbidden(_) => Code::Forbidden,
             Error::RateLimited { .. } => Code::RateLimited,
+            Error::OverBudget { .. } => Code::OverBudget,
+            Error::Upstream { .. } => Code::Upstream,
             Error::Unavailable { .. } => Code::Unavailable,
             Error::StorageFull { .. } => Code::StorageFull,
             Error::Internal { .. } => Code::Internal,
@@ -100,7 +102,12 @@ impl From<Error> for Problem {
                 errors: violations.into_iter().map(FieldProblem::from).collect(),
                 ..problem
             },
-            Error::RateLimited { retry_after, .. } => Self {
+            Error::RateLimited { retry_after, .. }
+            | Error::OverBudget { retry_after, .. }
+            | Error::Upstream {
+                retry_after: Some(retry_after),
+                ..
+            } => Self {
                 retry_after: Some(seconds(&retry_after)),
                 ..problem
             },

@@ -19,14 +19,16 @@ pub enum Code {
     Invalid,
     IdempotencyMismatch,
     RateLimited,
+    OverBudget,
     Internal,
+    Upstream,
     Unavailable,
     TimedOut,
     StorageFull,
 }
 
 impl Code {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -41,7 +43,9 @@ impl Code {
         Self::Invalid,
         Self::IdempotencyMismatch,
         Self::RateLimited,
+        Self::OverBudget,
         Self::Internal,
+        Self::Upstream,
         Self::Unavailable,
         Self::TimedOut,
         Self::StorageFull,
@@ -164,6 +168,21 @@ impl Code {
                 "Too many requests",
                 "Wait for as many seconds as `Retry-After` says, then go on more slowly. `RateLimit` and `RateLimit-Policy` \
                  say what is left and what is allowed. Nothing was changed.",
+            ),
+            Self::OverBudget => (
+                "over-budget",
+                StatusCode::TOO_MANY_REQUESTS,
+                "A budget does not hold this request",
+                "What the request may cost at most is more than a budget has left. `detail` names the budget and when it begins \
+                 anew. `Retry-After` says the same in seconds. Nothing was asked of a provider; an admin can raise the budget, and \
+                 `engine: embedded` costs nothing.",
+            ),
+            Self::Upstream => (
+                "upstream",
+                StatusCode::BAD_GATEWAY,
+                "The provider did not answer",
+                "A provider that was to answer could not be reached, refused, or answered in a way that cannot be used. `detail` \
+                 says which and what. What it used all the same was booked. `engine: auto` asks others too.",
             ),
             Self::Internal => (
                 "internal",

@@ -1,9 +1,12 @@
 //! What answers. Services know only the trait; the embedded engine is always there, with no key and no network.
 
+pub mod chat;
 pub mod embedded;
 mod local;
+mod meter;
 
 pub use local::LocalEngine;
+pub use meter::{Hold, Meter, NoMeter, PlannedCall, SettledCall};
 
 use crate::domain::{
     Result,
