@@ -65,7 +65,7 @@ fn answer(engine: &EmbeddedEngine, request: &Request) -> Value {
                 length,
                 order: SentenceOrder::Offset,
                 preset: *preset,
-                query: None,
+                focus: None,
             };
             let begin = Instant::now();
             let summaries: Vec<String> = texts.iter().map(|text| engine.summarize(text, &options).text).collect();
@@ -94,7 +94,7 @@ fn classify(engine: &EmbeddedEngine, labels: &[Label], texts: &[String], thresho
         "fit_seconds": fit_seconds,
         "seconds": seconds,
         "labels": answers.iter().map(|answer| &answer.label).collect::<Vec<_>>(),
-        "confidences": answers.iter().map(|answer| answer.confidence).collect::<Vec<_>>(),
+        "confidences": answers.iter().filter_map(|answer| answer.confidence).collect::<Vec<_>>(),
         "best": answers.iter().map(|answer| answer.scores.first().map(|score| &score.label)).collect::<Vec<_>>(),
         "abstained": answers.iter().map(|answer| answer.abstained).collect::<Vec<_>>(),
     })

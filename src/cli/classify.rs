@@ -98,6 +98,7 @@ fn explain(reason: Option<AbstainReason>, threshold: f64) -> String {
         Some(AbstainReason::UnsupportedLanguage) => {
             "the text is in a language that the engine does not know".to_owned()
         }
+        Some(AbstainReason::NoneFits) => "none of the labels fits".to_owned(),
         Some(AbstainReason::BelowThreshold) | None => format!("no label reaches the threshold of {threshold}"),
     }
 }

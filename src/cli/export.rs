@@ -189,6 +189,6 @@ async fn write_one(services: &Services, writer: &mut DocumentWriter<impl Write>,
 fn summary_text(analysis: &Analysis) -> Option<&str> {
     match &analysis.output.0 {
         AnalysisOutput::Summary(summary) => Some(&summary.text),
-        AnalysisOutput::Classification(_) => None,
+        AnalysisOutput::Classification(_) | AnalysisOutput::Generation(_) => None,
     }
 }

@@ -30,7 +30,7 @@ pub struct SummarizeArgs {
     max_chars: Option<u32>,
     /// What the summary should be about; the text's own centre when nothing is said.
     #[arg(long, value_name = "WORDS")]
-    query: Option<String>,
+    focus: Option<String>,
     /// How the sentences are listed.
     #[arg(long, value_enum, default_value_t = Order::Offset)]
     order: Order,
@@ -85,7 +85,8 @@ impl SummarizeArgs {
                 Preset::General => SummaryPreset::General,
                 Preset::News => SummaryPreset::News,
             },
-            query: self.query.filter(|query| !query.trim().is_empty()),
+            focus: self.focus.filter(|focus| !focus.trim().is_empty()),
+            ..SummaryOptions::default()
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{
     Timestamp,
-    answers::{Classification, Summary, SummaryOptions},
-    identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId, UserId},
+    answers::{Classification, Generation, Summary, SummaryOptions},
+    identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, PromptId, TaxonomyId, UserId},
     labels::LabelId,
+    money::MicroDollars,
     principal::{Principal, PrincipalId},
+    usage::Usage,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -20,6 +22,20 @@ pub const LARGEST_ANALYSIS_BATCH: usize = 96;
 pub enum AnalysisKind {
     Summary,
     Classification,
+    Generation,
+}
+
+impl AnalysisKind {
+    pub const ALL: [Self; 3] = [Self::Summary, Self::Classification, Self::Generation];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Summary => "summary",
+            Self::Classification => "classification",
+            Self::Generation => "generation",
+        }
+    }
 }
 
 /// What was answered.
@@ -28,6 +44,7 @@ pub enum AnalysisKind {
 pub enum AnalysisOutput {
     Summary(Summary),
     Classification(Classification),
+    Generation(Generation),
 }
 
 /// What was wanted beyond the kind.
@@ -39,10 +56,25 @@ pub enum AnalysisOptions {
         threshold: f64,
         /// The labels of a set that is stored nowhere else.
         inline_labels: Option<Vec<super::labels::Label>>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        multi_label: bool,
+        #[serde(default, skip_serializing_if = "is_false")]
+        rationale: bool,
+    },
+    Generation {
+        /// SHA-256 of the variables in hexadecimal: what they said is kept nowhere.
+        variables_hash: String,
+        max_output_tokens: Option<u32>,
+        temperature: Option<f32>,
     },
 }
 
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this form")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Analysis {
     pub id: AnalysisId,
     pub kind: AnalysisKind,
@@ -65,12 +97,44 @@ pub struct Analysis {
     pub duration_us: i64,
     /// Whether another engine than the wanted one had to answer.
     pub degraded: bool,
+    /// Why, in a few words.
+    pub degraded_reason: Option<String>,
+    pub prompt_id: Option<PromptId>,
+    pub prompt_version: Option<i64>,
+    #[sqlx(flatten)]
+    pub usage: RecordedUsage,
+    /// SHA-256 over everything that the answer depends on; `None` for one that is not given again.
+    pub cache_key: Option<Vec<u8>>,
     pub trace_id: Option<String>,
     /// The API key that asked.
     pub created_by: Option<ApiKeyId>,
     /// The person who asked, or whose API key did.
     pub created_by_user: Option<UserId>,
     pub created_at: Timestamp,
+}
+
+/// What an answer used, as it is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct RecordedUsage {
+    pub input_tokens: i64,
+    pub cached_input_tokens: i64,
+    pub output_tokens: i64,
+    pub cost_microdollars: MicroDollars,
+    pub calls: i64,
+    pub usage_estimated: bool,
+}
+
+impl From<Usage> for RecordedUsage {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input_tokens: usage.tokens.input,
+            cached_input_tokens: usage.tokens.cached_input,
+            output_tokens: usage.tokens.output,
+            cost_microdollars: usage.cost,
+            calls: usage.calls.into(),
+            usage_estimated: usage.estimated,
+        }
+    }
 }
 
 impl Analysis {

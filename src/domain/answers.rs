@@ -36,6 +36,30 @@ pub enum SummaryPreset {
     News,
 }
 
+/// Whose words a summary is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SummaryMethod {
+    /// Sentences of the source, word for word.
+    Extractive,
+    /// Sentences that a model wrote, each with the sentences of the source that support it.
+    Abstractive,
+}
+
+/// In what form a summary is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SummaryStyle {
+    #[default]
+    Paragraph,
+    /// One point a line, each after `- `.
+    Bullets,
+    /// One short line without a full stop.
+    Headline,
+    /// One sentence, said simply.
+    Tldr,
+}
+
 /// How a summary is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummaryOptions {
@@ -43,7 +67,16 @@ pub struct SummaryOptions {
     pub order: SentenceOrder,
     pub preset: SummaryPreset,
     /// Words that the summary should be about; `None` for the text's own centre.
-    pub query: Option<String>,
+    #[serde(alias = "query")]
+    pub focus: Option<String>,
+    /// `None` for what the engine does best: a model writes, the embedded engine takes sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<SummaryMethod>,
+    #[serde(default)]
+    pub style: SummaryStyle,
+    /// ISO 639 code of the language to write in; `None` for the source's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 impl Default for SummaryOptions {
@@ -52,7 +85,10 @@ impl Default for SummaryOptions {
             length: SummaryLength::Sentences(DEFAULT_SENTENCES),
             order: SentenceOrder::Offset,
             preset: SummaryPreset::General,
-            query: None,
+            focus: None,
+            method: None,
+            style: SummaryStyle::Paragraph,
+            language: None,
         }
     }
 }
@@ -70,11 +106,38 @@ pub struct SummarySentence {
     pub rank_score: f64,
 }
 
-/// An extractive summary: its sentences joined by a space, never longer than the source.
+/// A summary, never longer than the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub text: String,
+    /// What an extractive summary is made of.
     pub sentences: Vec<SummarySentence>,
+    /// What an abstractive summary is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<WrittenSentence>,
+}
+
+/// A sentence that a model wrote, and what of the source it stands on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WrittenSentence {
+    pub text: String,
+    /// How far the source supports it, 0 to 1.
+    pub support: f64,
+    /// Whether that is far enough to be relied on.
+    pub supported: bool,
+    /// The sentences of the source that support it, best first.
+    pub sources: Vec<SourceAnchor>,
+}
+
+/// A sentence of the source that supports a written one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceAnchor {
+    /// Characters (Unicode scalar values) of the source before the sentence.
+    pub offset: usize,
+    /// Characters (Unicode scalar values) in the sentence.
+    pub length: usize,
+    /// How far it supports the written sentence, 0 to 1.
+    pub score: f64,
 }
 
 /// The probability of one label.
@@ -83,6 +146,32 @@ pub struct LabelScore {
     pub label: LabelId,
     /// 0 to 1; the scores of one answer add up to 1.
     pub score: f64,
+}
+
+/// How a classification is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ClassificationOptions {
+    /// Below this confidence the engine abstains, 0 to 1.
+    pub threshold: f64,
+    /// Whether every label that fits is wanted, not just the best.
+    #[serde(default)]
+    pub multi_label: bool,
+    /// Whether a sentence is wanted that says why.
+    #[serde(default)]
+    pub rationale: bool,
+}
+
+/// On what a confidence stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfidenceSource {
+    /// The embedded engine's probability, calibrated on public texts (`docs/benchmarks.md`).
+    #[default]
+    Embedded,
+    /// The probabilities that the provider gave the tokens of its answer.
+    Logprob,
+    /// There is none: the provider gives no probabilities, and none is made up.
+    Uncalibrated,
 }
 
 /// Why a classification names no label.
@@ -95,18 +184,37 @@ pub enum AbstainReason {
     NoEvidence,
     /// The text is in a language the engine's vectors do not know.
     UnsupportedLanguage,
+    /// The model says that no label fits.
+    NoneFits,
 }
 
 /// One label of the set, or none and the reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
-    /// A label of the taxonomy, or `None` when the engine abstains.
+    /// The best label, or `None` when the engine abstains.
     pub label: Option<LabelId>,
-    /// The probability of the best label, also when abstaining.
-    pub confidence: f64,
-    /// Every label of the set, best first.
+    /// Where every label that fits was wanted: those that do, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelId>,
+    /// The probability of the best label, also when abstaining; `None` when nobody knows it.
+    pub confidence: Option<f64>,
+    #[serde(default)]
+    pub confidence_source: ConfidenceSource,
+    /// Every label of the set, best first; empty when the engine gives no probabilities for all of them.
     pub scores: Vec<LabelScore>,
     /// Below this probability the engine abstains.
     pub threshold: f64,
     pub abstained: Option<AbstainReason>,
+    /// Why, in the model's words, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rationale: Option<String>,
+}
+
+/// A text that was written after a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    pub text: String,
+    /// The text as JSON, where the prompt has a schema for it; it fits the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<serde_json::Value>,
 }

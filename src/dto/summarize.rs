@@ -45,7 +45,7 @@ fn summary_options(
     max_chars: Option<usize>,
     order: Option<Order>,
     preset: Option<Preset>,
-    query: Option<String>,
+    focus: Option<String>,
 ) -> Result<SummaryOptions> {
     let length = match (sentences, max_chars) {
         (Some(_), Some(_)) => {
@@ -63,8 +63,8 @@ fn summary_options(
         (None, Some(count)) => SummaryLength::MaxChars(count),
         (count, None) => SummaryLength::Sentences(count.unwrap_or(DEFAULT_SENTENCES)),
     };
-    if let Some(query) = &query {
-        check_text("/query", query, 1_000)?;
+    if let Some(focus) = &focus {
+        check_text("/focus", focus, 1_000)?;
     }
     let order = match order {
         None | Some(Order::Offset) => SentenceOrder::Offset,
@@ -78,7 +78,8 @@ fn summary_options(
         length,
         order,
         preset,
-        query: query.filter(|query| !query.trim().is_empty()),
+        focus: focus.filter(|focus| !focus.trim().is_empty()),
+        ..SummaryOptions::default()
     })
 }
 
@@ -111,14 +112,14 @@ pub struct SummarizeRequest {
     /// What the summary should be about; the text's own centre when left out.
     #[serde(default)]
     #[oai(validator(max_length = 1000))]
-    pub query: Option<String>,
+    pub focus: Option<String>,
 }
 
 impl SummarizeRequest {
     /// # Errors
     /// `Error::Invalid` with the field that cannot be accepted.
     pub fn into_domain(self) -> Result<(Input, SummaryOptions)> {
-        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.query)?;
+        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.focus)?;
         Ok((input(self.text, self.document_id)?, options))
     }
 }
@@ -132,7 +133,7 @@ impl Example for SummarizeRequest {
             max_chars: None,
             order: None,
             preset: None,
-            query: None,
+            focus: None,
         }
     }
 }
@@ -159,14 +160,14 @@ pub struct SummarizeBatchRequest {
     pub preset: Option<Preset>,
     #[serde(default)]
     #[oai(validator(max_length = 1000))]
-    pub query: Option<String>,
+    pub focus: Option<String>,
 }
 
 impl SummarizeBatchRequest {
     /// # Errors
     /// `Error::Invalid` with the fields that cannot be accepted.
     pub fn into_domain(self) -> Result<(Vec<Result<Input>>, SummaryOptions)> {
-        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.query)?;
+        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.focus)?;
         Ok((inputs(self.inputs), options))
     }
 }
@@ -179,7 +180,7 @@ impl Example for SummarizeBatchRequest {
             max_chars: None,
             order: None,
             preset: None,
-            query: None,
+            focus: None,
         }
     }
 }

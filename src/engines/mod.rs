@@ -4,9 +4,12 @@ pub mod chat;
 pub mod embedded;
 mod local;
 mod meter;
+mod question;
+pub mod tasks;
 
 pub use local::LocalEngine;
 pub use meter::{Hold, Meter, NoMeter, PlannedCall, SettledCall};
+pub use question::{GenerationQuestion, Question};
 
 use crate::domain::{
     Result,

@@ -21,7 +21,9 @@ macro_rules! select {
         concat!(
             "SELECT a.id, a.kind, a.document_id, a.document_version, a.input_hash, a.engine, a.model, a.taxonomy_id, \
              a.taxonomy_version, a.label, a.confidence, a.options, a.output, a.duration_us, a.degraded, a.trace_id, \
-             a.created_by, a.created_by_user, a.created_at FROM analyses a ",
+             a.created_by, a.created_by_user, a.created_at, a.degraded_reason, a.prompt_id, a.prompt_version, \
+             a.input_tokens, a.cached_input_tokens, a.output_tokens, a.cost_microdollars, a.calls, a.usage_estimated, \
+             a.cache_key FROM analyses a ",
             $which
         )
     };
@@ -30,9 +32,11 @@ macro_rules! select {
 // A person who was deleted while the engine was at work is not noted.
 const INSERT: &str = "INSERT INTO analyses (id, kind, document_id, document_version, input_hash, engine, model,
     taxonomy_id, taxonomy_version, label, confidence, options, output, duration_us, degraded, trace_id, created_by,
-    created_by_user, created_at, collection_id)
+    created_by_user, created_at, collection_id, degraded_reason, prompt_id, prompt_version, input_tokens,
+    cached_input_tokens, output_tokens, cost_microdollars, calls, usage_estimated, cache_key)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-    (SELECT id FROM users WHERE id = $18), $19, (SELECT collection_id FROM documents WHERE id = $3))
+    (SELECT id FROM users WHERE id = $18), $19, (SELECT collection_id FROM documents WHERE id = $3), $20, $21, $22, $23,
+    $24, $25, $26, $27, $28, $29)
     ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("WHERE a.id = $1");
 const NEWEST: &str = select!(
@@ -63,6 +67,16 @@ pub async fn insert(tx: &mut Tx, analysis: &Analysis) -> Result<()> {
         .bind(analysis.created_by)
         .bind(analysis.created_by_user)
         .bind(analysis.created_at)
+        .bind(&analysis.degraded_reason)
+        .bind(analysis.prompt_id)
+        .bind(analysis.prompt_version)
+        .bind(analysis.usage.input_tokens)
+        .bind(analysis.usage.cached_input_tokens)
+        .bind(analysis.usage.output_tokens)
+        .bind(analysis.usage.cost_microdollars)
+        .bind(analysis.usage.calls)
+        .bind(analysis.usage.usage_estimated)
+        .bind(&analysis.cache_key)
         .execute(c)
         .await
         .map(drop))

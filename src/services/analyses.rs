@@ -12,7 +12,7 @@ use crate::{
     db::{Db, Tx},
     domain::{
         Clock, Error, Result, Timestamp,
-        analyses::{Analysis, AnalysisFilter, AnalysisKind, AnalysisOutput, LARGEST_ANALYSIS_BATCH},
+        analyses::{Analysis, AnalysisFilter, AnalysisKind, AnalysisOutput, LARGEST_ANALYSIS_BATCH, RecordedUsage},
         audit::{Action, Event},
         documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
@@ -177,7 +177,7 @@ impl Analyses {
         let duration_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
         let classification = match &output {
             AnalysisOutput::Classification(classification) => Some(classification),
-            AnalysisOutput::Summary(_) => None,
+            AnalysisOutput::Summary(_) | AnalysisOutput::Generation(_) => None,
         };
         Ok(Analysis {
             id: AnalysisId::generate(),
@@ -190,11 +190,16 @@ impl Analyses {
             taxonomy_id: task.taxonomy().map(|(id, _)| id),
             taxonomy_version: task.taxonomy().map(|(_, version)| version),
             label: classification.and_then(|answer| answer.label.clone()),
-            confidence: classification.map(|answer| answer.confidence),
+            confidence: classification.and_then(|answer| answer.confidence),
             options: Json(task.options()),
             output: Json(output),
             duration_us,
             degraded: false,
+            degraded_reason: None,
+            prompt_id: None,
+            prompt_version: None,
+            usage: RecordedUsage::default(),
+            cache_key: None,
             trace_id: trace_id::current(),
             created_by: actor.principal.key_id(),
             created_by_user: actor.principal.user_id,
@@ -282,10 +287,7 @@ impl Analyses {
         if !analyses::delete(&mut tx, id).await? {
             return Err(Error::not_found("analysis", id));
         }
-        let kind = match stored.kind {
-            AnalysisKind::Summary => "summary",
-            AnalysisKind::Classification => "classification",
-        };
+        let kind = stored.kind.name();
         let of = stored
             .document_id
             .map_or_else(|| "a text".to_owned(), |id| format!("the document {id}"));

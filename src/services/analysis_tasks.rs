@@ -71,6 +71,8 @@ impl Task {
             Self::Classification(task) => AnalysisOptions::Classification {
                 threshold: task.threshold,
                 inline_labels: task.taxonomy.is_none().then(|| task.set.labels.to_vec()),
+                multi_label: false,
+                rationale: false,
             },
         }
     }

@@ -142,18 +142,18 @@ async fn sentences_come_by_place_or_by_rank() {
 }
 
 #[tokio::test]
-async fn a_query_draws_the_summary_to_it() {
+async fn a_focus_draws_the_summary_to_it() {
     let app = TestApp::new().await;
     let asked = app
         .post(
             "/api/summarize",
-            json!({"text": STORY, "sentences": 1, "query": "ferry passengers"}),
+            json!({"text": STORY, "sentences": 1, "focus": "ferry passengers"}),
         )
         .await;
     let text = asked.ok().body["summary"]["text"].as_str().unwrap();
     assert!(text.contains("ferry"), "{text}");
     let blank = app
-        .post("/api/summarize", json!({"text": STORY, "sentences": 1, "query": "  "}))
+        .post("/api/summarize", json!({"text": STORY, "sentences": 1, "focus": "  "}))
         .await;
     blank.ok();
 }
@@ -187,7 +187,7 @@ async fn options_out_of_bounds_are_named() {
         (json!({"text": STORY, "sentences": 2, "max_chars": 10}), "/max_chars"),
         (json!({"text": STORY, "order": "length"}), "/order"),
         (json!({"text": STORY, "preset": "poem"}), "/preset"),
-        (json!({"text": STORY, "query": "x".repeat(1_001)}), "/query"),
+        (json!({"text": STORY, "focus": "x".repeat(1_001)}), "/focus"),
         (json!({"text": ""}), "/text"),
         (json!({"text": " \n\t "}), "/text"),
         (json!({"text": "a\u{0}b"}), "/text"),

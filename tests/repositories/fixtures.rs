@@ -110,7 +110,7 @@ pub fn summary(document: Option<&Document>, seconds: u32) -> Analysis {
         length: SummaryLength::MaxChars(100),
         order: SentenceOrder::Rank,
         preset: SummaryPreset::News,
-        query: Some("rain".to_owned()),
+        focus: Some("rain".to_owned()),
     };
     Analysis {
         id: AnalysisId::generate(),

@@ -27,6 +27,7 @@ pub(super) struct Totals {
     summaries: Option<Analysed>,
     /// `None` when none were wanted.
     classifications: Option<Analysed>,
+    generations: Option<Analysed>,
 }
 
 /// What became of the analyses of one kind.
@@ -121,10 +122,7 @@ impl Report {
     pub fn fail(&mut self, kind: AnalysisKind, document: &str, reason: &str) {
         self.totals.of_kind(kind).failed += 1;
         if self.failures.len() < SHOWN {
-            let kind = match kind {
-                AnalysisKind::Summary => "summary",
-                AnalysisKind::Classification => "classification",
-            };
+            let kind = kind.name();
             let (document, reason) = (on_one_line(document), on_one_line(reason));
             self.failures.push(format!("{document} ({kind}): {reason}"));
         }
@@ -181,7 +179,7 @@ impl Report {
 impl Totals {
     /// Analyses that could not be made.
     pub fn failed(&self) -> u64 {
-        let kinds = [self.summaries, self.classifications];
+        let kinds = [self.summaries, self.classifications, self.generations];
         kinds.iter().flatten().map(|analysed| analysed.failed).sum()
     }
 
@@ -189,6 +187,7 @@ impl Totals {
         match kind {
             AnalysisKind::Summary => self.summaries.get_or_insert_default(),
             AnalysisKind::Classification => self.classifications.get_or_insert_default(),
+            AnalysisKind::Generation => self.generations.get_or_insert_default(),
         }
     }
 

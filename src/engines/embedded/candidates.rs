@@ -61,7 +61,7 @@ impl Candidates {
             all_terms.weigh(vector);
         }
 
-        let wanted_words = options.query.as_deref().map(|query| query_words(query, &all_terms));
+        let wanted_words = options.focus.as_deref().map(|query| query_words(query, &all_terms));
         let mut places: Vec<usize> = (0..segments.len()).collect();
         if segments.len() > MOST_CANDIDATES {
             places = nearest_to_mean(&vectors, &lengths, all_terms.len(), wanted_words.as_ref());
@@ -78,7 +78,7 @@ impl Candidates {
         };
         let central = centrality::page_rank(&vectors, all_terms.len());
         let wanted = options
-            .query
+            .focus
             .as_deref()
             .and_then(|query| query_likeness(encoder, text, query, wanted_words.as_ref()?, &segments, &vectors));
         let mut scores: Vec<f64> = Vec::with_capacity(segments.len());

@@ -9,7 +9,7 @@ use super::few_shot::{Example, FewShot};
 use super::prototypes;
 use super::terms;
 use super::vectors::{Encoded, Encoder, Vector};
-use crate::domain::answers::{AbstainReason, Classification, LabelScore};
+use crate::domain::answers::{AbstainReason, Classification, ConfidenceSource, LabelScore};
 use crate::domain::labels::{Label, LabelId};
 use crate::text::detect_language;
 use std::collections::BTreeMap;
@@ -159,10 +159,13 @@ impl Classifier {
         let best = scores.first().map(|best| best.label.clone());
         Classification {
             label: best.filter(|_| abstained.is_none()),
-            confidence,
+            labels: Vec::new(),
+            confidence: Some(confidence),
+            confidence_source: ConfidenceSource::Embedded,
             scores,
             threshold,
             abstained,
+            rationale: None,
         }
     }
 }

@@ -50,6 +50,7 @@ fn assemble(text: &str, chosen: &[Pick]) -> Summary {
     Summary {
         text: joined(&sentences, text),
         sentences,
+        written: Vec::new(),
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
             length,
             order: SentenceOrder::Offset,
             preset: SummaryPreset::General,
-            query: None,
+            focus: None,
         }
     }
 
@@ -133,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_query_draws_the_summary_to_it() {
+    fn a_focus_draws_the_summary_to_it() {
         let wanted = SummaryOptions {
-            query: Some("when do we eat lunch".to_owned()),
+            focus: Some("when do we eat lunch".to_owned()),
             ..options(SummaryLength::Sentences(1))
         };
         assert_eq!(summary_of(INCIDENT, &wanted).text, "Lunch was late.");
         let empty = SummaryOptions {
-            query: Some(" ".to_owned()),
+            focus: Some(" ".to_owned()),
             ..options(SummaryLength::Sentences(1))
         };
         assert_eq!(
@@ -258,7 +259,7 @@ mod tests {
             .collect();
         let text = filler.concat() + "The zeppelin landed. " + &filler.concat();
         let wanted = SummaryOptions {
-            query: Some("zeppelin".to_owned()),
+            focus: Some("zeppelin".to_owned()),
             ..options(SummaryLength::Sentences(1))
         };
         assert_eq!(summary_of(&text, &wanted).text, "The zeppelin landed.");
