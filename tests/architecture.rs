@@ -25,11 +25,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("repositories", &["db", "domain"]),
     // Engines read text and answer in the domain's words; providers are as configured, and what they do is counted.
     ("engines", &["config", "domain", "telemetry", "text"]),
+    // Answers at hand, as the configuration bounds them.
+    ("cache", &["config", "domain"]),
     // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
     // configuration says and through the provider it names; an analysis notes the trace id of its request.
     (
         "services",
         &[
+            "cache",
             "config",
             "credentials",
             "db",

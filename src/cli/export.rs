@@ -177,18 +177,11 @@ async fn write_one(services: &Services, writer: &mut DocumentWriter<impl Write>,
         .await?;
     Ok(writer.write(&Exported {
         document,
-        summary: summary.as_ref().and_then(summary_text),
+        summary: summary.as_ref().and_then(Analysis::text),
         label: classification
             .as_ref()
             .and_then(|found| found.label.as_ref())
             .map(|label| label.0.as_str()),
         confidence: classification.as_ref().and_then(|found| found.confidence),
     })?)
-}
-
-fn summary_text(analysis: &Analysis) -> Option<&str> {
-    match &analysis.output.0 {
-        AnalysisOutput::Summary(summary) => Some(&summary.text),
-        AnalysisOutput::Classification(_) | AnalysisOutput::Generation(_) => None,
-    }
 }

@@ -138,6 +138,16 @@ impl From<Usage> for RecordedUsage {
 }
 
 impl Analysis {
+    /// The text that was written or chosen; a classification has none.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.output.0 {
+            AnalysisOutput::Summary(summary) => Some(&summary.text),
+            AnalysisOutput::Generation(generation) => Some(&generation.text),
+            AnalysisOutput::Classification(_) => None,
+        }
+    }
+
     /// Whether it was this principal that asked.
     #[must_use]
     pub fn made_by(&self, principal: &Principal) -> bool {

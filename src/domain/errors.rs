@@ -101,6 +101,52 @@ impl Error {
         Self::Internal { source: source.into() }
     }
 
+    /// The same for somebody else who waited for the same: in the same words, without the cause, which is logged once.
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        match self {
+            Self::NotFound { what, name } => Self::NotFound {
+                what,
+                name: name.clone(),
+            },
+            Self::Conflict(message) => Self::Conflict(message.clone()),
+            Self::PreconditionFailed { what, current } => Self::PreconditionFailed {
+                what,
+                current: current.clone(),
+            },
+            Self::Invalid(violations) => Self::Invalid(violations.clone()),
+            Self::Unauthorized => Self::Unauthorized,
+            Self::SignInRefused => Self::SignInRefused,
+            Self::Forbidden(message) => Self::Forbidden(message.clone()),
+            Self::RateLimited { message, retry_after } => Self::RateLimited {
+                message: message.clone(),
+                retry_after: *retry_after,
+            },
+            Self::OverBudget {
+                message,
+                resets_at,
+                retry_after,
+            } => Self::OverBudget {
+                message: message.clone(),
+                resets_at: *resets_at,
+                retry_after: *retry_after,
+            },
+            Self::Upstream { message, retry_after } => Self::Upstream {
+                message: message.clone(),
+                retry_after: *retry_after,
+            },
+            Self::Unavailable { message, .. } => Self::Unavailable {
+                message: message.clone(),
+                source: None,
+            },
+            Self::StorageFull { message, .. } => Self::StorageFull {
+                message: message.clone(),
+                source: None,
+            },
+            Self::Internal { source } => Self::internal(source.to_string()),
+        }
+    }
+
     /// The same error with every body pointer moved below `prefix`, as when a batch validates its members.
     #[must_use]
     pub fn within(self, prefix: &str) -> Self {

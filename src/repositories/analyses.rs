@@ -43,6 +43,8 @@ const NEWEST: &str = select!(
     "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL)
     ORDER BY a.created_at DESC, a.id DESC LIMIT 1"
 );
+const FIND_KEPT: &str =
+    select!("WHERE a.cache_key = $1 AND a.created_at >= $2 ORDER BY a.created_at DESC, a.id DESC LIMIT 1");
 const DELETE: &str = "DELETE FROM analyses WHERE id = $1";
 
 /// Stores an analysis; one that is stored already is left as it is, so that a commit of unknown outcome can be repeated.
@@ -84,6 +86,15 @@ pub async fn insert(tx: &mut Tx, analysis: &Analysis) -> Result<()> {
 
 pub async fn find(tx: &mut Tx, id: AnalysisId) -> Result<Option<Analysis>> {
     on!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_optional(c).await)
+}
+
+/// The newest answer that may be given again under this key, made at `oldest` or later.
+pub async fn find_kept(tx: &mut Tx, cache_key: &[u8], oldest: Timestamp) -> Result<Option<Analysis>> {
+    on!(tx, |c| sqlx::query_as(FIND_KEPT)
+        .bind(cache_key)
+        .bind(oldest)
+        .fetch_optional(c)
+        .await)
 }
 
 /// The newest analysis of a document of one kind, by one taxonomy if it is named.

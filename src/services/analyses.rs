@@ -1,18 +1,20 @@
 //! Analyses: ask an engine, record what it answered, look it up again.
 
 use super::{
-    analysis_tasks::{ClassificationTask, Input, LabelSource, Task},
+    analysis_tasks::{ClassificationTask, ClassificationWish, Input, LabelSource, Order, Task},
+    answering::{Answering, Begun, Wanted},
     audit, collections, documents,
+    flights::Step,
     label_sets::LabelSets,
-    recorder::Recorder,
-    sources::{self, MOST_BYTES_AT_ONCE, Source},
+    sources::{self, MOST_BYTES_AT_ONCE},
     taxonomies,
 };
 use crate::{
+    cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result, Timestamp,
-        analyses::{Analysis, AnalysisFilter, AnalysisKind, AnalysisOutput, LARGEST_ANALYSIS_BATCH, RecordedUsage},
+        analyses::{Analysis, AnalysisFilter, AnalysisKind, LARGEST_ANALYSIS_BATCH},
         audit::{Action, Event},
         documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
@@ -20,20 +22,23 @@ use crate::{
         principal::{Actor, Reach},
         text_fields::NameOrId,
     },
-    engines::Engine,
+    engines::router::Plan,
     repositories::analyses,
-    telemetry::trace_id,
     text::hash_text,
 };
-use sqlx::types::Json;
-use std::{sync::Arc, time::Instant};
+use futures_util::{StreamExt, stream};
+use std::sync::Arc;
+
+pub use super::answering::Given;
+
+/// Of a batch, how many inputs models are asked about at once.
+const ASKED_AT_ONCE: usize = 8;
 
 #[derive(Clone)]
 pub struct Analyses {
     db: Db,
     clock: Clock,
-    engine: Arc<dyn Engine>,
-    recorder: Recorder,
+    answering: Answering,
     label_sets: LabelSets,
 }
 
@@ -44,15 +49,34 @@ pub struct Missing {
     pub failed: Vec<(DocumentId, Error)>,
 }
 
+/// An answer that is followed while it comes about. Dropped, it is given up, unless somebody else waits for it too.
+pub struct Follow {
+    answering: Answering,
+    wanted: Wanted,
+    begun: Option<Begun>,
+    /// Whether pieces have come.
+    some: bool,
+}
+
+/// What comes next of an answer.
+pub enum Progress {
+    /// More of its text.
+    Piece(Arc<str>),
+    /// The whole of it, recorded. Nothing follows.
+    Done(Given),
+    /// There is none. Nothing follows.
+    Failed(Error),
+}
+
 impl Analyses {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, engine: Arc<dyn Engine>, recorder: Recorder) -> Self {
+    pub(super) fn new(answering: Answering) -> Self {
+        let (db, clock) = (answering.db.clone(), answering.clock.clone());
         Self {
             label_sets: LabelSets::new(db.clone()),
             db,
             clock,
-            engine,
-            recorder,
+            answering,
         }
     }
 
@@ -64,34 +88,34 @@ impl Analyses {
         &self,
         _actor: &Actor,
         source: LabelSource,
-        threshold: Option<f64>,
+        wish: ClassificationWish,
     ) -> Result<ClassificationTask> {
-        let default = self.engine.default_threshold();
-        self.label_sets.look_up(source, threshold, default).await
+        let default = self.answering.router.embedded().default_threshold();
+        self.label_sets.look_up(source, wish, default).await
     }
 
-    /// Analyses one input and records the answer.
+    /// Analyses one input and records the answer, unless it was given before.
     ///
     /// # Errors
-    /// `Error::NotFound` for the document, `Error::Invalid` for the text.
-    pub async fn run(&self, actor: &Actor, input: Input, task: &Task) -> Result<Analysis> {
-        let mut answers = self.run_batch(actor, vec![Ok(input)], task).await?;
+    /// `Error::NotFound` for the document, `Error::Invalid` for the text or the engine, `Error::OverBudget`, `Error::Upstream`.
+    pub async fn run(&self, actor: &Actor, input: Input, order: &Order) -> Result<Given> {
+        let mut answers = self.run_batch(actor, vec![Ok(input)], order).await?;
         answers
             .pop()
             .unwrap_or_else(|| Err(Error::internal("an input has no answer")))
     }
 
-    /// Analyses up to 96 inputs; each has its own answer or error, in the order of the inputs. The answers are recorded
-    /// together.
+    /// Analyses up to 96 inputs; each has its own answer or error, in the order of the inputs. Answers of the embedded engine are
+    /// recorded together.
     ///
     /// # Errors
-    /// `Error::Invalid` for the number of inputs; what is wrong with one input is in its own place.
+    /// `Error::Invalid` for the number of inputs or the engine; what is wrong with one input is in its own place.
     pub async fn run_batch(
         &self,
         actor: &Actor,
         inputs: Vec<Result<Input>>,
-        task: &Task,
-    ) -> Result<Vec<Result<Analysis>>> {
+        order: &Order,
+    ) -> Result<Vec<Result<Given>>> {
         if inputs.is_empty() || inputs.len() > LARGEST_ANALYSIS_BATCH {
             return Err(Error::invalid(
                 "/inputs",
@@ -101,24 +125,52 @@ impl Analyses {
                 ),
             ));
         }
-        let sources = sources::look_up(&self.db, actor, inputs, task).await?;
-        let mut answers = Vec::with_capacity(sources.len());
-        for source in sources {
-            answers.push(match source {
-                Ok(source) => self.ask(actor, source, task).await,
-                Err(error) => Err(error),
-            });
+        let plan = self.answering.router.plan(order.task.kind(), &order.engine)?;
+        let sources = sources::look_up(&self.db, actor, inputs, &order.task).await?;
+        let wanted = sources
+            .into_iter()
+            .map(|source| source.map(|source| Wanted::new(actor, source, order, &plan)));
+        if plan.is_embedded() {
+            return self.answering.embedded(wanted.collect()).await;
         }
-        self.record(&mut answers).await?;
-        Ok(answers)
+        let answers = wanted.map(|wanted| async { Box::pin(self.answering.answer(&wanted?)).await });
+        Ok(stream::iter(answers).buffered(ASKED_AT_ONCE).collect().await)
+    }
+
+    /// Sets out for the answer to one input, to be followed while it comes about.
+    ///
+    /// # Errors
+    /// As for [`Analyses::run`], as far as it is known before anything is asked.
+    pub async fn follow(&self, actor: &Actor, input: Input, order: &Order) -> Result<Follow> {
+        let plan = self.answering.router.plan(order.task.kind(), &order.engine)?;
+        let mut sources = sources::look_up(&self.db, actor, vec![Ok(input)], &order.task).await?;
+        let source = sources
+            .pop()
+            .unwrap_or_else(|| Err(Error::internal("an input was not looked up")))?;
+        let wanted = Wanted::new(actor, source, order, &plan);
+        let begun = if plan.is_embedded() {
+            let mut answers = self.answering.embedded(vec![Ok(wanted.clone())]).await?;
+            let answer = answers.pop();
+            Begun::Done(answer.unwrap_or_else(|| Err(Error::internal("an input has no answer")))?)
+        } else {
+            self.answering.begin(&wanted, true).await?
+        };
+        Ok(Follow {
+            answering: self.answering.clone(),
+            wanted,
+            begun: Some(begun),
+            some: false,
+        })
     }
 
     /// Gives each of these documents its analysis, unless the newest one already answers exactly this.
     ///
     /// # Errors
     /// When the database does not answer. What went wrong with one document is in the result.
-    pub async fn run_missing(&self, actor: &Actor, documents: &[Document], task: &Task) -> Result<Missing> {
+    pub async fn run_missing(&self, actor: &Actor, documents: &[Document], order: &Order) -> Result<Missing> {
         let mut missing = Missing::default();
+        let task = &order.task;
+        let plan = self.answering.router.plan(task.kind(), &order.engine)?;
         for chunk in documents.chunks(LARGEST_ANALYSIS_BATCH) {
             let mut wanting = Vec::new();
             let mut tx = self.db.read().await?;
@@ -131,7 +183,7 @@ impl Analyses {
                 }
                 let taxonomy = task.taxonomy().map(|(id, _)| id);
                 let newest = analyses::find_newest(&mut tx, document.id, task.kind(), taxonomy).await?;
-                if !newest.is_some_and(|newest| self.answers(&newest, document, task)) {
+                if !newest.is_some_and(|newest| answers(&newest, document, task, &plan)) {
                     wanting.push((document.id, task.reads(document).len()));
                 }
             }
@@ -145,7 +197,7 @@ impl Analyses {
                 let count = fitting.count().max(1);
                 let ids: Vec<DocumentId> = wanting.drain(..count).map(|(id, _)| id).collect();
                 let inputs = ids.iter().map(|id| Ok(Input::Document(*id))).collect();
-                let answers = self.run_batch(actor, inputs, task).await?;
+                let answers = self.run_batch(actor, inputs, order).await?;
                 for (id, answer) in ids.into_iter().zip(answers) {
                     match answer {
                         Ok(_) => missing.made += 1,
@@ -155,74 +207,6 @@ impl Analyses {
             }
         }
         Ok(missing)
-    }
-
-    fn answers(&self, analysis: &Analysis, document: &Document, task: &Task) -> bool {
-        analysis.input_hash == hash_text(&task.reads(document))
-            && analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
-            && analysis.options.0 == task.options()
-            && analysis.engine == self.engine.name()
-            && analysis.model == self.engine.model()
-    }
-
-    async fn ask(&self, actor: &Actor, source: Source, task: &Task) -> Result<Analysis> {
-        let began = Instant::now();
-        let text = Arc::clone(&source.text);
-        let output = match task {
-            Task::Summary(options) => AnalysisOutput::Summary(self.engine.summarize(text, options.clone()).await?),
-            Task::Classification(task) => {
-                AnalysisOutput::Classification(self.engine.classify(text, task.set.clone(), task.threshold).await?)
-            }
-        };
-        let duration_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let classification = match &output {
-            AnalysisOutput::Classification(classification) => Some(classification),
-            AnalysisOutput::Summary(_) | AnalysisOutput::Generation(_) => None,
-        };
-        Ok(Analysis {
-            id: AnalysisId::generate(),
-            kind: task.kind(),
-            document_id: source.document.map(|(id, _)| id),
-            document_version: source.document.map(|(_, version)| version),
-            input_hash: hash_text(&source.text),
-            engine: self.engine.name().to_owned(),
-            model: self.engine.model().to_owned(),
-            taxonomy_id: task.taxonomy().map(|(id, _)| id),
-            taxonomy_version: task.taxonomy().map(|(_, version)| version),
-            label: classification.and_then(|answer| answer.label.clone()),
-            confidence: classification.and_then(|answer| answer.confidence),
-            options: Json(task.options()),
-            output: Json(output),
-            duration_us,
-            degraded: false,
-            degraded_reason: None,
-            prompt_id: None,
-            prompt_version: None,
-            usage: RecordedUsage::default(),
-            cache_key: None,
-            trace_id: trace_id::current(),
-            created_by: actor.principal.key_id(),
-            created_by_user: actor.principal.user_id,
-            created_at: self.clock.now(),
-        })
-    }
-
-    /// Stores the answers and puts in their place why one could not be.
-    async fn record(&self, answers: &mut [Result<Analysis>]) -> Result<()> {
-        let made: Vec<Analysis> = answers
-            .iter()
-            .filter_map(|answer| answer.as_ref().ok().cloned())
-            .collect();
-        if made.is_empty() {
-            return Ok(());
-        }
-        let mut outcomes = self.recorder.record(made).await?.into_iter();
-        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
-            if let Some(error) = outcomes.next().flatten() {
-                *answer = Err(error);
-            }
-        }
-        Ok(())
     }
 
     /// Stores an analysis under an id of the caller's choice, for sample data whose ids are documented.
@@ -293,8 +277,61 @@ impl Analyses {
             .map_or_else(|| "a text".to_owned(), |id| format!("the document {id}"));
         let event = Event::done(Action::AnalysisDeleted, "analysis", id, None).with_detail(format!("{kind} of {of}"));
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.answering.cache.forget(Subject::Analysis(id)).await;
+        Ok(())
     }
+}
+
+impl Follow {
+    /// What comes next; `None` after the end.
+    pub async fn next(&mut self) -> Option<Progress> {
+        let progress = match self.begun.take()? {
+            Begun::Done(given) => {
+                // An answer that was there already comes as one piece.
+                if !self.some
+                    && let Some(text) = given.analysis.text()
+                {
+                    self.some = true;
+                    let piece = Progress::Piece(text.into());
+                    self.begun = Some(Begun::Done(given));
+                    return Some(piece);
+                }
+                Progress::Done(given)
+            }
+            Begun::UnderWay(mut ride) => match self.answering.next(&self.wanted, &mut ride).await {
+                Step::Piece(piece) => {
+                    self.some = true;
+                    self.begun = Some(Begun::UnderWay(ride));
+                    Progress::Piece(piece)
+                }
+                Step::Landed(Ok(given)) => {
+                    self.begun = Some(Begun::Done(given));
+                    return Box::pin(self.next()).await;
+                }
+                // It was somebody else's budget: now with one's own.
+                Step::Landed(Err(Error::OverBudget { .. })) if ride.joined && !self.some => {
+                    match self.answering.begin(&self.wanted, true).await {
+                        Ok(begun) => {
+                            self.begun = Some(begun);
+                            return Box::pin(self.next()).await;
+                        }
+                        Err(error) => Progress::Failed(error),
+                    }
+                }
+                Step::Landed(Err(error)) => Progress::Failed(error),
+            },
+        };
+        Some(progress)
+    }
+}
+
+/// Whether an analysis answers exactly this.
+fn answers(analysis: &Analysis, document: &Document, task: &Task, plan: &Plan) -> bool {
+    analysis.input_hash == hash_text(&task.reads(document))
+        && analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
+        && analysis.options.0 == task.options()
+        && plan.has(&analysis.engine, &analysis.model)
 }
 
 /// The analysis of this id, inside a transaction. One that the actor may not know of is not there.

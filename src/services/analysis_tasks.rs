@@ -1,16 +1,19 @@
-//! What an analysis is asked for: of which text, and what.
+//! What an analysis is asked for: of which text, what, and of whom.
 
 use crate::{
     domain::{
         analyses::{AnalysisKind, AnalysisOptions},
-        answers::SummaryOptions,
+        answers::{ClassificationOptions, SummaryOptions},
+        caching::CachePolicy,
         documents::Document,
-        identifiers::{DocumentId, TaxonomyId},
+        engines::EngineChoice,
+        identifiers::{DocumentId, PromptId, TaxonomyId},
         labels::Label,
         text_fields::NameOrId,
     },
-    engines::LabelSet,
+    engines::{GenerationQuestion, LabelSet, Question},
 };
+use std::sync::Arc;
 
 /// What is to be analysed.
 #[derive(Debug, Clone)]
@@ -21,20 +24,50 @@ pub enum Input {
     Document(DocumentId),
 }
 
-/// What is wanted of it.
+/// What is wanted, of whom, and whether an answer that was given before will do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub task: Task,
+    pub engine: EngineChoice,
+    pub cache: CachePolicy,
+}
+
+impl Order {
+    /// Asks the embedded engine.
+    #[must_use]
+    pub fn embedded(task: Task) -> Self {
+        Self {
+            task,
+            engine: EngineChoice::Embedded,
+            cache: CachePolicy::default(),
+        }
+    }
+}
+
+/// What is wanted of a text.
 #[derive(Debug, Clone)]
 pub enum Task {
     Summary(SummaryOptions),
     Classification(ClassificationTask),
+    Generation(GenerationTask),
 }
 
 /// Labels to choose from, looked up once for any number of inputs.
 #[derive(Debug, Clone)]
 pub struct ClassificationTask {
     pub(super) set: LabelSet,
-    pub(super) threshold: f64,
+    pub(super) options: ClassificationOptions,
     /// The taxonomy and its version, for stored labels.
     pub(super) taxonomy: Option<(TaxonomyId, i64)>,
+}
+
+/// A prompt that was rendered for one text.
+#[derive(Debug, Clone)]
+pub struct GenerationTask {
+    pub(super) prompt: (PromptId, i64),
+    pub(super) question: GenerationQuestion,
+    /// SHA-256 of the variables, in hexadecimal.
+    pub(super) variables_hash: String,
 }
 
 /// Where the labels are.
@@ -49,19 +82,36 @@ pub enum LabelSource {
     Inline(Vec<Label>),
 }
 
+/// How a classification is wanted, as far as the request says.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ClassificationWish {
+    /// The taxonomy's own, or the engine's, when left out.
+    pub threshold: Option<f64>,
+    pub multi_label: bool,
+    pub rationale: bool,
+}
+
 impl Task {
     #[must_use]
     pub fn kind(&self) -> AnalysisKind {
         match self {
             Self::Summary(_) => AnalysisKind::Summary,
             Self::Classification(_) => AnalysisKind::Classification,
+            Self::Generation(_) => AnalysisKind::Generation,
         }
     }
 
     pub(super) fn taxonomy(&self) -> Option<(TaxonomyId, i64)> {
         match self {
-            Self::Summary(_) => None,
             Self::Classification(task) => task.taxonomy,
+            Self::Summary(_) | Self::Generation(_) => None,
+        }
+    }
+
+    pub(super) fn prompt(&self) -> Option<(PromptId, i64)> {
+        match self {
+            Self::Generation(task) => Some(task.prompt),
+            Self::Summary(_) | Self::Classification(_) => None,
         }
     }
 
@@ -69,10 +119,15 @@ impl Task {
         match self {
             Self::Summary(options) => AnalysisOptions::Summary(options.clone()),
             Self::Classification(task) => AnalysisOptions::Classification {
-                threshold: task.threshold,
+                threshold: task.options.threshold,
                 inline_labels: task.taxonomy.is_none().then(|| task.set.labels.to_vec()),
-                multi_label: false,
-                rationale: false,
+                multi_label: task.options.multi_label,
+                rationale: task.options.rationale,
+            },
+            Self::Generation(task) => AnalysisOptions::Generation {
+                variables_hash: task.variables_hash.clone(),
+                max_output_tokens: task.question.max_output_tokens,
+                temperature: task.question.temperature,
             },
         }
     }
@@ -81,8 +136,24 @@ impl Task {
     /// classification, which it helps.
     pub(super) fn reads(&self, document: &Document) -> String {
         match self {
-            Self::Summary(_) => document.text.clone(),
+            Self::Summary(_) | Self::Generation(_) => document.text.clone(),
             Self::Classification(_) => document.title_and_text(),
+        }
+    }
+
+    /// The question that an engine is asked.
+    pub(super) fn question(&self, text: &Arc<str>) -> Question {
+        match self {
+            Self::Summary(options) => Question::Summary {
+                text: Arc::clone(text),
+                options: options.clone(),
+            },
+            Self::Classification(task) => Question::Classification {
+                text: Arc::clone(text),
+                labels: task.set.clone(),
+                options: task.options,
+            },
+            Self::Generation(task) => Question::Generation(task.question.clone()),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The labels that a classification chooses from: those of a stored taxonomy, kept at hand, or those that came along.
 
 use super::{
-    analysis_tasks::{ClassificationTask, LabelSource},
+    analysis_tasks::{ClassificationTask, ClassificationWish, LabelSource},
     taxonomies,
 };
 use crate::{
     db::Db,
     domain::{
-        Error, Result, identifiers::TaxonomyId, labels::Label, taxonomies::check_threshold, text_fields::NameOrId,
+        Error, Result, answers::ClassificationOptions, identifiers::TaxonomyId, labels::Label, taxonomies::check_threshold, text_fields::NameOrId,
     },
     engines::{LabelSet, LabelSetKey},
     text::hash_bytes,
@@ -44,10 +44,15 @@ impl LabelSets {
     pub async fn look_up(
         &self,
         source: LabelSource,
-        threshold: Option<f64>,
+        wish: ClassificationWish,
         default: f64,
     ) -> Result<ClassificationTask> {
-        check_threshold("/threshold", threshold)?;
+        check_threshold("/threshold", wish.threshold)?;
+        let options = |threshold: f64| ClassificationOptions {
+            threshold,
+            multi_label: wish.multi_label,
+            rationale: wish.rationale,
+        };
         match source {
             LabelSource::Inline(labels) => {
                 let key = LabelSetKey::Inline(hash_bytes(&serde_json::to_vec(&labels).map_err(Error::internal)?));
@@ -57,7 +62,7 @@ impl LabelSets {
                 };
                 Ok(ClassificationTask {
                     set,
-                    threshold: threshold.unwrap_or(default),
+                    options: options(wish.threshold.unwrap_or(default)),
                     taxonomy: None,
                 })
             }
@@ -68,10 +73,10 @@ impl LabelSets {
                     key: LabelSetKey::Taxonomy(id, version),
                     labels: stored.labels,
                 };
-                let threshold = threshold.or(stored.threshold).unwrap_or(default);
+                let threshold = wish.threshold.or(stored.threshold).unwrap_or(default);
                 Ok(ClassificationTask {
                     set,
-                    threshold,
+                    options: options(threshold),
                     taxonomy: Some((id, version)),
                 })
             }

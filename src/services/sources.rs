@@ -7,7 +7,7 @@ use super::{
 use crate::{
     db::Db,
     domain::{
-        Error, Result, documents::LONGEST_TEXT, identifiers::DocumentId, permissions::Scope, principal::Actor,
+        Error, Result, documents::LONGEST_TEXT, identifiers::{CollectionId, DocumentId}, permissions::Scope, principal::Actor,
         text_fields::check_required_text,
     },
 };
@@ -18,9 +18,19 @@ pub(super) const MOST_BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
 const TOO_MUCH_AT_ONCE: &str = "makes the documents of this batch more than 64 MiB together; send it in another batch";
 
 /// An input that was looked up.
+#[derive(Debug, Clone)]
 pub(super) struct Source {
     pub text: Arc<str>,
-    pub document: Option<(DocumentId, i64)>,
+    pub document: Option<SourceDocument>,
+}
+
+/// A stored document that a text is from.
+#[derive(Debug, Clone)]
+pub(super) struct SourceDocument {
+    pub id: DocumentId,
+    pub version: i64,
+    pub collection: CollectionId,
+    pub title: Option<String>,
 }
 
 /// Looks the inputs up; what is wrong with one is in its place.
@@ -64,7 +74,12 @@ pub(super) async fn look_up(
                         } else {
                             Ok(Source {
                                 text,
-                                document: Some((document.id, document.version)),
+                                document: Some(SourceDocument {
+                                    id: document.id,
+                                    version: document.version,
+                                    collection: document.collection_id,
+                                    title: document.title,
+                                }),
                             })
                         }
                     }

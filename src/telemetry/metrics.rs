@@ -1,5 +1,6 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
+use super::model_metrics::ModelMetrics;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -21,6 +22,7 @@ struct Inner {
     active_requests: IntGauge,
     refusals: IntCounterVec,
     rate_limited: IntCounterVec,
+    models: ModelMetrics,
 }
 
 /// What is known of a request when it has been answered.
@@ -104,13 +106,19 @@ impl Metrics {
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(rate_limited.clone()))?;
         registry.register(Box::new(build))?;
+        let models = ModelMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
+            models,
             registry,
             request_duration,
             active_requests,
             refusals,
             rate_limited,
         })))
+    }
+
+    pub(super) fn models(&self) -> &ModelMetrics {
+        &self.0.models
     }
 
     pub fn request_began(&self) {

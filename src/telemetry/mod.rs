@@ -2,4 +2,8 @@
 
 pub mod logs;
 pub mod metrics;
+mod model_metrics;
 pub mod trace_id;
+
+pub use metrics::Metrics;
+pub use model_metrics::{CallUse, Share};

@@ -1,0 +1,95 @@
+//! Answers in memory: bounded by bytes, by age and by how long nobody has asked for them.
+
+use super::{Key, Subject};
+use crate::{config, domain::analyses::Analysis};
+use moka::{future::Cache, notification::RemovalCause};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// What an entry takes beside the answer's own JSON: the key, the index, the structures around.
+const OVERHEAD: usize = 512;
+
+#[derive(Clone)]
+pub(super) struct Memory {
+    answers: Cache<Key, Entry>,
+    /// Which answers came from what.
+    index: Index,
+}
+
+type Index = Arc<Mutex<HashMap<Subject, HashSet<Key>>>>;
+
+#[derive(Clone)]
+struct Entry {
+    analysis: Arc<Analysis>,
+    subjects: Arc<[Subject]>,
+    bytes: u32,
+}
+
+impl Memory {
+    pub fn new(settings: &config::Cache) -> Self {
+        let index = Index::default();
+        let of_evicted = Arc::clone(&index);
+        let answers = Cache::builder()
+            .max_capacity(settings.memory_bytes)
+            .weigher(|_, entry: &Entry| entry.bytes)
+            .time_to_live(settings.ttl())
+            .time_to_idle(Duration::from_secs(settings.idle_seconds))
+            .eviction_listener(move |key: Arc<Key>, entry: Entry, cause| {
+                // One that is replaced is still there, under the same key.
+                if cause != RemovalCause::Replaced {
+                    remove_from(&of_evicted, &key, &entry.subjects);
+                }
+            })
+            .build();
+        Self { answers, index }
+    }
+
+    pub async fn get(&self, key: &Key) -> Option<Arc<Analysis>> {
+        self.answers.get(key).await.map(|entry| entry.analysis)
+    }
+
+    pub async fn put(&self, key: Key, analysis: Arc<Analysis>, subjects: Vec<Subject>) {
+        let json = serde_json::to_vec(&*analysis).map_or(usize::MAX, |json| json.len());
+        let entry = Entry {
+            analysis,
+            subjects: subjects.into(),
+            bytes: u32::try_from(json.saturating_add(OVERHEAD)).unwrap_or(u32::MAX),
+        };
+        {
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            for subject in entry.subjects.iter() {
+                index.entry(*subject).or_default().insert(key);
+            }
+        }
+        self.answers.insert(key, entry).await;
+    }
+
+    pub async fn forget(&self, subject: Subject) {
+        let keys = {
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            index.remove(&subject).unwrap_or_default()
+        };
+        for key in keys {
+            self.answers.invalidate(&key).await;
+        }
+    }
+
+    pub fn size(&self) -> (u64, u64) {
+        (self.answers.entry_count(), self.answers.weighted_size())
+    }
+}
+
+fn remove_from(index: &Index, key: &Key, subjects: &[Subject]) {
+    let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+    for subject in subjects {
+        if let Some(keys) = index.get_mut(subject) {
+            keys.remove(key);
+            if keys.is_empty() {
+                index.remove(subject);
+            }
+        }
+    }
+}

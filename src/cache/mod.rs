@@ -1,0 +1,144 @@
+//! Answers that were paid for, at hand to be given again: in memory, and in Redis between replicas where that is configured. Behind
+//! both stands the database, which the services ask. A failure is never kept, and what is forgotten is forgotten in both.
+
+mod memory;
+mod redis;
+
+use crate::{
+    config,
+    domain::{
+        Timestamp,
+        analyses::Analysis,
+        caching::CacheTier,
+        identifiers::{AnalysisId, CollectionId, DocumentId, PromptId, TaxonomyId},
+    },
+};
+use memory::Memory;
+use redis::Redis;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// SHA-256 over everything that an answer depends on.
+pub type Key = [u8; 32];
+
+/// What an answer came from; with it, the answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    Analysis(AnalysisId),
+    Collection(CollectionId),
+    Document(DocumentId),
+    Prompt(PromptId),
+    Taxonomy(TaxonomyId),
+}
+
+impl Subject {
+    /// Everything that this answer came from. Its collection, where it has one, is known to the caller.
+    fn of(analysis: &Analysis, collection: Option<CollectionId>) -> Vec<Self> {
+        [
+            Some(Self::Analysis(analysis.id)),
+            collection.map(Self::Collection),
+            analysis.document_id.map(Self::Document),
+            analysis.prompt_id.map(Self::Prompt),
+            analysis.taxonomy_id.map(Self::Taxonomy),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Analysis(id) => write!(formatter, "analysis:{id}"),
+            Self::Collection(id) => write!(formatter, "collection:{id}"),
+            Self::Document(id) => write!(formatter, "document:{id}"),
+            Self::Prompt(id) => write!(formatter, "prompt:{id}"),
+            Self::Taxonomy(id) => write!(formatter, "taxonomy:{id}"),
+        }
+    }
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct AnswerCache {
+    memory: Memory,
+    redis: Option<Redis>,
+    /// How often something was forgotten: an answer that was asked for before is not kept after.
+    forgotten: Arc<AtomicU64>,
+}
+
+/// Taken before an answer is stored, given back when it is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Epoch(u64);
+
+impl AnswerCache {
+    /// # Errors
+    /// When the address of Redis cannot be understood. Whether it answers does not matter: without it, answers are asked for again.
+    pub fn new(settings: &config::Cache) -> anyhow::Result<Self> {
+        Ok(Self {
+            memory: Memory::new(settings),
+            redis: settings
+                .redis_url
+                .as_ref()
+                .map(|url| Redis::new(url, settings))
+                .transpose()?,
+            forgotten: Arc::default(),
+        })
+    }
+
+    /// An answer from memory, made after `oldest`.
+    #[must_use]
+    pub async fn at_hand(&self, key: &Key, oldest: Timestamp) -> Option<Arc<Analysis>> {
+        self.memory.get(key).await.filter(|found| found.created_at >= oldest)
+    }
+
+    /// An answer that another replica keeps, made after `oldest`. A Redis that does not answer in time has none.
+    pub async fn shared(&self, key: &Key, oldest: Timestamp) -> Option<(Arc<Analysis>, CacheTier)> {
+        let found = self.redis.as_ref()?.get(key).await?;
+        (found.created_at >= oldest).then(|| (Arc::new(found), CacheTier::Redis))
+    }
+
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.forgotten.load(Ordering::Acquire))
+    }
+
+    /// Keeps an answer. What was forgotten since `epoch` may be what it came from: then it is not kept.
+    pub async fn keep(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>, epoch: Epoch) {
+        if self.epoch().0 != epoch.0 {
+            return;
+        }
+        let subjects = Subject::of(&analysis, collection);
+        if let Some(redis) = &self.redis {
+            redis.put(&key, &analysis, &subjects).await;
+        }
+        self.memory.put(key, analysis, subjects).await;
+    }
+
+    /// Keeps an answer that was found elsewhere in memory too.
+    pub async fn bring_near(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>) {
+        let subjects = Subject::of(&analysis, collection);
+        self.memory.put(key, analysis, subjects).await;
+    }
+
+    /// Drops every answer that came from this, here and in Redis. What Redis does not drop now goes at the end of its time.
+    pub async fn forget(&self, subject: Subject) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.memory.forget(subject).await;
+        if let Some(redis) = &self.redis {
+            redis.forget(subject).await;
+        }
+    }
+
+    /// How many answers are in memory and about how many bytes they take.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        self.memory.size()
+    }
+}

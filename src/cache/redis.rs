@@ -1,0 +1,134 @@
+//! Answers in Redis, between replicas. It is never waited for longer than configured, and never needed: what it does not give is
+//! looked for in the database.
+
+use super::{Key, Subject};
+use crate::{
+    config::{self, DatabaseUrl},
+    domain::analyses::Analysis,
+};
+use anyhow::Context;
+use redis::{
+    Client, RedisResult,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    pipe,
+};
+use std::{fmt::Write, future::Future, sync::Arc, time::Duration};
+use tokio::{sync::OnceCell, time::timeout};
+
+#[derive(Clone)]
+pub(super) struct Redis {
+    client: Client,
+    /// Connected with the first use, and again by itself when the connection breaks.
+    connection: Arc<OnceCell<ConnectionManager>>,
+    may_take: Duration,
+    ttl_seconds: u64,
+}
+
+impl Redis {
+    pub fn new(url: &DatabaseUrl, settings: &config::Cache) -> anyhow::Result<Self> {
+        let client = Client::open(url.reveal())
+            .map_err(|_| anyhow::anyhow!("it begins with redis:// or unix://"))
+            .context("`cache.redis_url` is no address of a Redis server")?;
+        Ok(Self {
+            client,
+            connection: Arc::default(),
+            may_take: Duration::from_millis(settings.redis_timeout_milliseconds),
+            ttl_seconds: settings.ttl_seconds,
+        })
+    }
+
+    pub async fn get(&self, key: &Key) -> Option<Analysis> {
+        let found: Option<Vec<u8>> = self
+            .within_time("get", async {
+                let mut connection = self.connection().await?;
+                redis::cmd("GET")
+                    .arg(answer_name(key))
+                    .query_async(&mut connection)
+                    .await
+            })
+            .await?;
+        // What another version has written and this one cannot read is not there.
+        serde_json::from_slice(&found?).ok()
+    }
+
+    pub async fn put(&self, key: &Key, analysis: &Analysis, subjects: &[Subject]) {
+        let Ok(json) = serde_json::to_vec(analysis) else {
+            return;
+        };
+        let name = answer_name(key);
+        let mut commands = pipe();
+        commands
+            .atomic()
+            .cmd("SET")
+            .arg(&name)
+            .arg(json)
+            .arg("EX")
+            .arg(self.ttl_seconds)
+            .ignore();
+        for subject in subjects {
+            let set = subject_name(*subject);
+            commands.cmd("SADD").arg(&set).arg(&name).ignore();
+            commands.cmd("EXPIRE").arg(&set).arg(self.ttl_seconds).ignore();
+        }
+        let _: Option<()> = self
+            .within_time("put", async {
+                let mut connection = self.connection().await?;
+                commands.query_async(&mut connection).await
+            })
+            .await;
+    }
+
+    pub async fn forget(&self, subject: Subject) {
+        let set = subject_name(subject);
+        let _: Option<()> = self
+            .within_time("forget", async {
+                let mut connection = self.connection().await?;
+                let names: Vec<String> = redis::cmd("SMEMBERS").arg(&set).query_async(&mut connection).await?;
+                let mut commands = pipe();
+                commands.atomic().cmd("DEL").arg(&set).arg(names).ignore();
+                commands.query_async(&mut connection).await
+            })
+            .await;
+    }
+
+    async fn connection(&self) -> RedisResult<ConnectionManager> {
+        let connect = || {
+            let settings = ConnectionManagerConfig::new()
+                .set_number_of_retries(1)
+                .set_connection_timeout(Some(self.may_take))
+                .set_response_timeout(Some(self.may_take));
+            self.client.get_connection_manager_with_config(settings)
+        };
+        self.connection.get_or_try_init(connect).await.cloned()
+    }
+
+    /// What came of it, if it came in time; else the log says that Redis is away.
+    async fn within_time<T>(&self, what: &'static str, work: impl Future<Output = RedisResult<T>>) -> Option<T> {
+        match timeout(self.may_take, work).await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    what,
+                    cause = error.category(),
+                    "Redis did not do its part; answers are looked for elsewhere"
+                );
+                None
+            }
+            Err(_) => {
+                tracing::warn!(what, "Redis took too long; answers are looked for elsewhere");
+                None
+            }
+        }
+    }
+}
+
+fn answer_name(key: &Key) -> String {
+    key.iter().fold(String::from("synoptic:answer:"), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
+}
+
+fn subject_name(subject: Subject) -> String {
+    format!("synoptic:answers-of:{subject}")
+}

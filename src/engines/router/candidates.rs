@@ -1,0 +1,113 @@
+//! Asks one model one question: the task with the provider's limits, retries and books around it.
+
+use super::Asking;
+use crate::{
+    domain::{
+        analyses::AnalysisOutput,
+        usage::Usage,
+    },
+    engines::{
+        LocalEngine, Question,
+        chat::{CallContext, ChatReply, ChatRequest},
+        provider::{CallError, ModelHandle, Provider, UnavailableReason},
+        tasks::{self, Model, TaskError},
+    },
+};
+use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A model and the provider that it is reached through.
+#[derive(Clone)]
+pub struct ModelInUse {
+    pub provider: Arc<Provider>,
+    pub handle: ModelHandle,
+}
+
+/// Asks the model, and tells what it used in any case.
+pub(super) async fn answer_of(
+    model: &ModelInUse,
+    embedded: &LocalEngine,
+    question: &Question,
+    asking: &Asking,
+) -> (Result<AnalysisOutput, TaskError>, Usage) {
+    let metered = Metered {
+        model,
+        asking,
+        usage: Mutex::default(),
+    };
+    let outcome = match question {
+        Question::Summary { text, options } => {
+            let summary = Box::pin(tasks::summarize(&metered, embedded.engine(), text, options)).await;
+            summary.map(AnalysisOutput::Summary)
+        }
+        Question::Classification { text, labels, options } => {
+            let answer = Box::pin(tasks::classify(&metered, text, &labels.labels, options)).await;
+            answer.map(AnalysisOutput::Classification)
+        }
+        Question::Generation(question) => {
+            let answer = Box::pin(tasks::generate(&metered, question)).await;
+            answer.map(AnalysisOutput::Generation)
+        }
+    };
+    let usage = *metered.usage.lock().unwrap_or_else(PoisonError::into_inner);
+    (outcome, usage)
+}
+
+/// A model that adds up what it uses.
+struct Metered<'a> {
+    model: &'a ModelInUse,
+    asking: &'a Asking,
+    usage: Mutex<Usage>,
+}
+
+impl Metered<'_> {
+    fn note(&self, usage: Usage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) += usage;
+    }
+}
+
+impl Model for Metered<'_> {
+    fn context_tokens(&self) -> u32 {
+        self.model.handle.context_tokens()
+    }
+
+    fn max_output_tokens(&self) -> u32 {
+        self.model.handle.max_output_tokens()
+    }
+
+    fn chat(&self, request: ChatRequest, hand_on: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
+        Box::pin(async move {
+            let context = CallContext {
+                cancel: self.asking.cancel.clone(),
+                pieces: self.asking.pieces.clone().filter(|_| hand_on),
+            };
+            let provider = &self.model.provider;
+            let outcome = provider
+                .chat(&self.model.handle, &request, &context, &*self.asking.meter)
+                .await;
+            match outcome {
+                Ok(answered) => {
+                    self.note(answered.usage);
+                    Ok(answered.reply)
+                }
+                Err(CallError::OverBudget(error)) => Err(TaskError::Final(error)),
+                Err(CallError::Failed(failure, usage)) => {
+                    self.note(usage);
+                    Err(TaskError::Failed {
+                        kind: failure.kind,
+                        detail: failure.detail,
+                        began: failure.began,
+                    })
+                }
+                Err(CallError::Unavailable(unavailable)) => Err(TaskError::Unavailable(
+                    match unavailable.reason {
+                        UnavailableReason::LeftAlone => "it has failed too often, and rests for a while",
+                        UnavailableReason::QueueFull => "too many requests wait for it",
+                        UnavailableReason::NoTurn => "no turn came in time",
+                    }
+                    .to_owned(),
+                )),
+            }
+        })
+    }
+}

@@ -1,0 +1,352 @@
+//! Gets an answer to one question: given before and kept, or on its way for somebody else, or asked for now, booked and recorded.
+//! Nothing is asked twice, and no failure is kept.
+
+use super::{
+    analysis_tasks::{Order, Task},
+    flights::{Crew, Flights, Ride, Step},
+    sources::Source,
+    spending::Spending,
+    writer::Writer,
+};
+use crate::{
+    cache::{AnswerCache, Key},
+    db::Db,
+    domain::{
+        Clock, Error, Result, Timestamp,
+        analyses::{Analysis, AnalysisOutput},
+        caching::{CacheMode, CacheOutcome, CachePolicy, CacheTier},
+        identifiers::{AnalysisId, CollectionId},
+        principal::{Actor, PrincipalId, Reach},
+    },
+    engines::router::{Answered, Asking, Plan, Router},
+    repositories::analyses,
+    telemetry::{Metrics, trace_id},
+    text::{hash_bytes, hash_text},
+};
+use sqlx::types::Json;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Goes into every key: answers of another way of asking are not given again.
+const WAY_OF_ASKING: u32 = 1;
+/// How often somebody who came along boards again, because the one they came along with was short of money.
+const BOARDINGS: usize = 4;
+
+#[derive(Clone)]
+pub(super) struct Answering {
+    pub db: Db,
+    pub clock: Clock,
+    pub router: Router,
+    pub cache: AnswerCache,
+    /// How old an answer may be that is given again.
+    pub ttl: Duration,
+    pub flights: Flights<Landed>,
+    pub writer: Writer,
+    pub spending: Spending,
+    pub metrics: Metrics,
+}
+
+/// One question of one caller.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub actor: Actor,
+    pub source: Source,
+    pub task: Task,
+    pub plan: Plan,
+    pub policy: CachePolicy,
+}
+
+/// An answer and how it came about.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub analysis: Arc<Analysis>,
+    pub cache: CacheOutcome,
+}
+
+/// What a flight brings.
+#[derive(Clone)]
+pub(super) struct Landed(Given);
+
+/// An answer that is there, or one that is on its way.
+pub(super) enum Begun {
+    Done(Given),
+    UnderWay(Ride<Landed>),
+}
+
+impl Wanted {
+    pub fn new(actor: &Actor, source: Source, order: &Order, plan: &Plan) -> Self {
+        Self {
+            actor: actor.clone(),
+            source,
+            task: order.task.clone(),
+            plan: plan.clone(),
+            policy: order.cache,
+        }
+    }
+
+    fn collection(&self) -> Option<CollectionId> {
+        self.source.document.as_ref().map(|document| document.collection)
+    }
+
+    /// SHA-256 over everything that the answer depends on, and over who may see it: answers about a document belong to the document;
+    /// those about other texts are shared by all who see everything, and are otherwise one's own.
+    fn key(&self) -> Result<Key> {
+        let principal = &self.actor.principal;
+        let owner = match (&self.source.document, &principal.reach) {
+            (Some(document), _) => format!("document {}", document.id),
+            (None, Reach::Everything) => "everything".to_owned(),
+            (None, Reach::Only(_)) => match principal.id {
+                PrincipalId::User(id) => format!("user {id}"),
+                PrincipalId::Key(id) => format!("key {id}"),
+                PrincipalId::Operator => "operator".to_owned(),
+            },
+        };
+        let parts = (
+            WAY_OF_ASKING,
+            self.task.kind(),
+            self.task.options(),
+            self.task.taxonomy(),
+            self.task.prompt(),
+            hash_text(&self.source.text),
+            self.plan.identity(),
+            owner,
+        );
+        Ok(hash_bytes(&serde_json::to_vec(&parts).map_err(Error::internal)?))
+    }
+}
+
+impl Answering {
+    /// Waits for the answer.
+    pub async fn answer(&self, wanted: &Wanted) -> Result<Given> {
+        for boarding in 1.. {
+            let outcome = match self.begin(wanted, false).await? {
+                Begun::Done(given) => return Ok(given),
+                Begun::UnderWay(mut ride) => {
+                    let outcome = ride.landed().await;
+                    (self.disembark(wanted, ride.joined, outcome), ride.joined)
+                }
+            };
+            match outcome {
+                // It was somebody else's budget.
+                (Err(Error::OverBudget { .. }), true) if boarding < BOARDINGS => {}
+                (outcome, _) => return outcome,
+            }
+        }
+        Err(Error::internal("no boarding was the last"))
+    }
+
+    /// Finds the answer, or sets out for it. With `stream`, pieces of it can be followed.
+    pub async fn begin(&self, wanted: &Wanted, stream: bool) -> Result<Begun> {
+        let key = wanted.key()?;
+        let oldest = self.oldest(wanted.policy);
+        if wanted.policy.mode.reads()
+            && let Some(analysis) = self.cache.at_hand(&key, oldest).await
+        {
+            return Ok(Begun::Done(self.give_again(wanted, analysis, CacheTier::Memory)));
+        }
+        let joinable = (wanted.policy.mode == CacheMode::On)
+            .then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
+        let ride = self.flights.board(joinable, |crew| {
+            let (this, wanted) = (self.clone(), wanted.clone());
+            async move { this.fly(&wanted, key, oldest, crew, stream).await }
+        });
+        Ok(Begun::UnderWay(ride))
+    }
+
+    /// The next piece of an answer that is on its way, or the answer.
+    pub async fn next(&self, wanted: &Wanted, ride: &mut Ride<Landed>) -> Step<Given> {
+        match ride.next().await {
+            Step::Piece(piece) => Step::Piece(piece),
+            Step::Landed(outcome) => Step::Landed(self.disembark(wanted, ride.joined, outcome)),
+        }
+    }
+
+    fn disembark(&self, wanted: &Wanted, joined: bool, outcome: Result<Landed>) -> Result<Given> {
+        let Landed(given) = outcome?;
+        match given.cache {
+            CacheOutcome::Hit(tier) => Ok(self.give_again(wanted, given.analysis, tier)),
+            _ if joined => {
+                let saved = given.analysis.usage.cost_microdollars;
+                self.metrics.cache_collapsed(saved.0);
+                self.note_saved(wanted, &given.analysis);
+                Ok(Given {
+                    cache: CacheOutcome::Collapsed,
+                    ..given
+                })
+            }
+            _ => Ok(given),
+        }
+    }
+
+    fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
+        self.metrics
+            .cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
+        self.note_saved(wanted, &analysis);
+        Given {
+            analysis,
+            cache: CacheOutcome::Hit(tier),
+        }
+    }
+
+    fn note_saved(&self, wanted: &Wanted, analysis: &Analysis) {
+        let saved = analysis.usage.cost_microdollars;
+        let (actor, collection) = (&wanted.actor, wanted.collection());
+        self.spending
+            .record_saved(actor, collection, &analysis.engine, &analysis.model, saved);
+    }
+
+    fn oldest(&self, policy: CachePolicy) -> Timestamp {
+        let age = policy.max_age.map_or(self.ttl, |age| age.min(self.ttl));
+        let now = self.clock.now().as_offset_date_time();
+        Timestamp::new(now.checked_sub(age.try_into().unwrap_or_default()).unwrap_or(now))
+    }
+
+    /// Answers of the embedded engine, recorded together. They are not kept to be given again.
+    pub async fn embedded(&self, wanted: Vec<Result<Wanted>>) -> Result<Vec<Result<Given>>> {
+        let asking = Asking::free();
+        let mut answers = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            answers.push(match wanted {
+                Ok(wanted) => {
+                    let began = Instant::now();
+                    let question = wanted.task.question(&wanted.source.text);
+                    let answered = Box::pin(self.router.answer(&wanted.plan, &question, &asking)).await;
+                    answered.map(|answered| self.analysis(&wanted, answered, began.elapsed()))
+                }
+                Err(error) => Err(error),
+            });
+        }
+        self.record(&mut answers).await?;
+        let given = |analysis: Analysis| Given {
+            analysis: Arc::new(analysis),
+            cache: CacheOutcome::NotKept,
+        };
+        Ok(answers.into_iter().map(|answer| answer.map(given)).collect())
+    }
+
+    /// Stores the answers and puts in their places why one could not be.
+    async fn record(&self, answers: &mut [Result<Analysis>]) -> Result<()> {
+        let made: Vec<Analysis> = answers
+            .iter()
+            .filter_map(|answer| answer.as_ref().ok().cloned())
+            .collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        let mut outcomes = self.writer.record(made).await?.into_iter();
+        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+            if let Some(error) = outcomes.next().flatten() {
+                *answer = Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The work of a flight.
+    async fn fly(&self, wanted: &Wanted, key: Key, oldest: Timestamp, crew: Crew, stream: bool) -> Result<Landed> {
+        if wanted.policy.mode.reads()
+            && let Some((analysis, tier)) = self.find_kept(wanted, &key, oldest).await?
+        {
+            let cache = CacheOutcome::Hit(tier);
+            return Ok(Landed(Given { analysis, cache }));
+        }
+        self.metrics.cache_missed();
+        let epoch = self.cache.epoch();
+        let asking = Asking {
+            meter: self.spending.meter(&wanted.actor, wanted.collection()),
+            cancel: crew.cancel,
+            pieces: stream.then_some(crew.pieces),
+        };
+        let began = Instant::now();
+        let question = wanted.task.question(&wanted.source.text);
+        let answered = Box::pin(self.router.answer(&wanted.plan, &question, &asking)).await?;
+        let analysis = self.analysis(wanted, answered, began.elapsed());
+        // What another engine had to answer is asked again next time.
+        let keep = wanted.policy.mode.writes() && !analysis.degraded && analysis.usage.calls > 0;
+        let analysis = Analysis {
+            cache_key: keep.then(|| key.to_vec()),
+            ..analysis
+        };
+        let mut outcomes = self.writer.record(vec![analysis.clone()]).await?;
+        if let Some(error) = outcomes.pop().flatten() {
+            return Err(error);
+        }
+        let analysis = Arc::new(analysis);
+        if keep {
+            let collection = wanted.collection();
+            self.cache.keep(key, Arc::clone(&analysis), collection, epoch).await;
+        }
+        let cache = if analysis.usage.calls == 0 {
+            CacheOutcome::NotKept
+        } else if wanted.policy.mode == CacheMode::On {
+            CacheOutcome::Miss { stored: keep }
+        } else {
+            CacheOutcome::Bypassed { stored: keep }
+        };
+        Ok(Landed(Given { analysis, cache }))
+    }
+
+    /// An answer that another replica, or this one before it was started again, has paid for.
+    async fn find_kept(
+        &self,
+        wanted: &Wanted,
+        key: &Key,
+        oldest: Timestamp,
+    ) -> Result<Option<(Arc<Analysis>, CacheTier)>> {
+        let found = match self.cache.shared(key, oldest).await {
+            Some(found) => Some(found),
+            None => {
+                let mut tx = self.db.read().await?;
+                let found = analyses::find_kept(&mut tx, key, oldest).await?;
+                found.map(|analysis| (Arc::new(analysis), CacheTier::Database))
+            }
+        };
+        if let Some((analysis, _)) = &found {
+            self.cache
+                .bring_near(*key, Arc::clone(analysis), wanted.collection())
+                .await;
+        }
+        Ok(found)
+    }
+
+    /// What is recorded of an answer.
+    pub fn analysis(&self, wanted: &Wanted, answered: Answered, took: Duration) -> Analysis {
+        let Wanted {
+            actor, source, task, ..
+        } = wanted;
+        let classification = match &answered.output {
+            AnalysisOutput::Classification(classification) => Some(classification),
+            AnalysisOutput::Summary(_) | AnalysisOutput::Generation(_) => None,
+        };
+        let degraded = answered.degraded.is_some();
+        self.metrics.answered(task.kind().name(), &answered.engine, degraded);
+        Analysis {
+            id: AnalysisId::generate(),
+            kind: task.kind(),
+            document_id: source.document.as_ref().map(|document| document.id),
+            document_version: source.document.as_ref().map(|document| document.version),
+            input_hash: hash_text(&source.text),
+            taxonomy_id: task.taxonomy().map(|(id, _)| id),
+            taxonomy_version: task.taxonomy().map(|(_, version)| version),
+            prompt_id: task.prompt().map(|(id, _)| id),
+            prompt_version: task.prompt().map(|(_, version)| version),
+            label: classification.and_then(|answer| answer.label.clone()),
+            confidence: classification.and_then(|answer| answer.confidence),
+            options: Json(task.options()),
+            output: Json(answered.output),
+            engine: answered.engine,
+            model: answered.model,
+            duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            degraded,
+            degraded_reason: answered.degraded,
+            usage: answered.usage.into(),
+            cache_key: None,
+            trace_id: trace_id::current(),
+            created_by: actor.principal.key_id(),
+            created_by_user: actor.principal.user_id,
+            created_at: self.clock.now(),
+        }
+    }
+}
