@@ -4,9 +4,9 @@ use super::{
     analysis_tasks::{ClassificationTask, Input, LabelSource, Task},
     audit, collections, documents,
     label_sets::LabelSets,
-    recorder::Recorder,
     sources::{self, MOST_BYTES_AT_ONCE, Source},
     taxonomies,
+    writer::Writer,
 };
 use crate::{
     db::{Db, Tx},
@@ -33,7 +33,7 @@ pub struct Analyses {
     db: Db,
     clock: Clock,
     engine: Arc<dyn Engine>,
-    recorder: Recorder,
+    recorder: Writer,
     label_sets: LabelSets,
 }
 
@@ -46,7 +46,7 @@ pub struct Missing {
 
 impl Analyses {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, engine: Arc<dyn Engine>, recorder: Recorder) -> Self {
+    pub fn new(db: Db, clock: Clock, engine: Arc<dyn Engine>, recorder: Writer) -> Self {
         Self {
             label_sets: LabelSets::new(db.clone()),
             db,

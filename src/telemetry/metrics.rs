@@ -1,7 +1,7 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +21,7 @@ struct Inner {
     active_requests: IntGauge,
     refusals: IntCounterVec,
     rate_limited: IntCounterVec,
+    settlements_lost: IntCounter,
 }
 
 /// What is known of a request when it has been answered.
@@ -94,6 +95,10 @@ impl Metrics {
             // A series that is there from the start shows its first increase.
             rate_limited.with_label_values(&[limit.name()]);
         }
+        let settlements_lost = IntCounter::new(
+            "synoptic_settlements_lost_total",
+            "Calls to models whose use could not be written to the ledger.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new("synoptic_build_info", "Always 1; the label says which build."),
             &["version"],
@@ -103,6 +108,7 @@ impl Metrics {
         registry.register(Box::new(active_requests.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(rate_limited.clone()))?;
+        registry.register(Box::new(settlements_lost.clone()))?;
         registry.register(Box::new(build))?;
         Ok(Self(Arc::new(Inner {
             registry,
@@ -110,6 +116,7 @@ impl Metrics {
             active_requests,
             refusals,
             rate_limited,
+            settlements_lost,
         })))
     }
 
@@ -136,6 +143,10 @@ impl Metrics {
 
     pub fn rate_limited(&self, limit: Limit) {
         self.0.rate_limited.with_label_values(&[limit.name()]).inc();
+    }
+
+    pub fn settlements_lost(&self, count: u64) {
+        self.0.settlements_lost.inc_by(count);
     }
 
     /// The Prometheus text exposition and its content type.
