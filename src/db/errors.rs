@@ -38,6 +38,24 @@ pub fn map_error(error: sqlx::Error) -> Error {
     }
 }
 
+/// Whether a transaction failed only because others stood in its way (PostgreSQL's class 40), so that it can be tried again.
+#[must_use]
+pub fn is_contention(error: &Error) -> bool {
+    let Error::Unavailable {
+        source: Some(source), ..
+    } = error
+    else {
+        return false;
+    };
+    let cause = source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error);
+    cause.is_some_and(|cause| {
+        let is_sqlite = sqlite_primary_code(cause).is_some();
+        !is_sqlite && cause.code().is_some_and(|code| code.starts_with("40"))
+    })
+}
+
 fn unavailable(error: sqlx::Error) -> Error {
     Error::Unavailable {
         message: "the database does not answer at the moment; nothing was changed, try again later".into(),

@@ -35,6 +35,9 @@ pub enum Action {
     DocumentDeleted,
     DocumentsExported,
     AnalysisDeleted,
+    BudgetCreated,
+    BudgetChanged,
+    BudgetDeleted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]

@@ -392,6 +392,12 @@ pub const OPERATIONS: &[(&str, Access)] = &[
     ("listAnalyses", Access::Scope(Scope::AnalysesRead)),
     ("getAnalysis", Access::Scope(Scope::AnalysesRead)),
     ("deleteAnalysis", Access::Scope(Scope::AnalysesWrite)),
+    ("getUsage", Access::Scope(Scope::UsageRead)),
+    ("listBudgets", Access::Scope(Scope::BudgetsRead)),
+    ("createBudget", Access::ScopeEverywhere(Scope::BudgetsWrite)),
+    ("getBudget", Access::Scope(Scope::BudgetsRead)),
+    ("updateBudget", Access::ScopeEverywhere(Scope::BudgetsWrite)),
+    ("deleteBudget", Access::ScopeEverywhere(Scope::BudgetsWrite)),
 ];
 
 /// What an operation needs; `None` for one that nobody has put into the table, which nobody may use.

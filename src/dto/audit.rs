@@ -30,6 +30,9 @@ pub enum Action {
     DocumentDeleted,
     DocumentsExported,
     AnalysisDeleted,
+    BudgetCreated,
+    BudgetChanged,
+    BudgetDeleted,
 }
 
 macro_rules! both_ways {
@@ -70,7 +73,10 @@ both_ways!(
     CollectionDeleted,
     DocumentDeleted,
     DocumentsExported,
-    AnalysisDeleted
+    AnalysisDeleted,
+    BudgetCreated,
+    BudgetChanged,
+    BudgetDeleted
 );
 
 /// Who did it.
@@ -109,7 +115,7 @@ pub struct AuditEntry {
     /// A user's e-mail address or a key's name, as it was then.
     pub actor_name: String,
     pub action: Action,
-    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `analysis` or `signing_key`.
+    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `analysis`, `budget` or `signing_key`.
     pub target_kind: Option<String>,
     pub target_id: Option<String>,
     /// An e-mail address, a name, a slug or an external id, as it was then.

@@ -3,13 +3,16 @@
 pub mod analyses;
 pub mod api_keys;
 pub mod audit;
+pub mod budgets;
 pub mod collections;
 pub mod document_lists;
 pub mod documents;
+pub mod holds;
 pub mod idempotency;
 mod restriction;
 pub mod sessions;
 pub mod signing_keys;
 pub mod taxonomies;
 mod turns;
+pub mod usage;
 pub mod users;

@@ -19,7 +19,7 @@ use crate::{
     },
     repositories::{
         api_keys::{self, Of},
-        users,
+        budgets, users,
     },
 };
 
@@ -74,6 +74,7 @@ impl ApiKeys {
     pub async fn replace(&self, name: &str) -> Result<(ApiKey, SecretKey)> {
         let mut tx = self.db.write().await?;
         api_keys::revoke_by_name(&mut tx, name, self.clock.now()).await?;
+        budgets::delete_of_revoked_keys(&mut tx).await?;
         let fields = ApiKeyFields::named(name)?;
         let made = self
             .insert(&mut tx, &Actor::operator(), ApiKeyId::generate(), fields)
@@ -277,6 +278,7 @@ impl ApiKeys {
         if !api_keys::revoke(&mut tx, id, self.clock.now()).await? {
             return Err(Error::not_found("live API key", id));
         }
+        budgets::delete_of_revoked_keys(&mut tx).await?;
         let event = Event::done(Action::KeyRevoked, "api_key", id, stored.row.name);
         audit::record(&mut tx, &self.clock, actor, event).await?;
         tx.commit().await?;

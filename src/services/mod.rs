@@ -5,6 +5,8 @@ pub mod analyses;
 pub mod analysis_tasks;
 pub mod api_keys;
 pub mod audit;
+mod books;
+pub mod budgets;
 pub mod collections;
 pub mod demo;
 pub mod document_drafts;
@@ -15,19 +17,24 @@ pub mod oidc;
 pub mod oidc_rules;
 mod reach;
 pub mod recognition;
-mod recorder;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_throttle;
 pub mod signing_keys;
 mod sources;
+pub mod spending;
 pub mod taxonomies;
+pub mod usage;
 pub mod users;
+mod writer;
+mod writer_queue;
+mod writer_task;
 
 use self::{
-    analyses::Analyses, api_keys::ApiKeys, audit::Audit, collections::Collections, documents::Documents,
-    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition, recorder::Recorder,
-    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, taxonomies::Taxonomies, users::Users,
+    analyses::Analyses, api_keys::ApiKeys, audit::Audit, budgets::Budgets, collections::Collections,
+    documents::Documents, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition,
+    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
+    usage::UsageReports, users::Users, writer::Writer,
 };
 use crate::{
     config::Auth,
@@ -46,6 +53,7 @@ pub struct Services {
     pub analyses: Analyses,
     pub api_keys: ApiKeys,
     pub audit: Audit,
+    pub budgets: Budgets,
     pub collections: Collections,
     pub documents: Documents,
     pub idempotency: Idempotency,
@@ -55,7 +63,10 @@ pub struct Services {
     pub sessions: Sessions,
     pub sign_in: SignIn,
     pub signing_keys: SigningKeys,
+    /// What calls to models may use, and what they have used.
+    pub spending: Spending,
     pub taxonomies: Taxonomies,
+    pub usage: UsageReports,
     pub users: Users,
     db: Db,
 }
@@ -84,7 +95,7 @@ impl Services {
             tasks,
         } = foundation;
         let auth = Arc::new(auth);
-        let recorder = Recorder::start(db.clone(), &tasks);
+        let writer = Writer::start(db.clone(), clock.clone(), metrics.clone(), &tasks);
         let hasher = PasswordHasher::new(auth.password_threads);
         let signing_keys = SigningKeys::new(db.clone(), clock.clone(), Arc::clone(&auth));
         let recheck = Duration::from_secs(auth.recheck_seconds);
@@ -112,9 +123,10 @@ impl Services {
             Oidc::new(setup, parts)
         });
         Self {
-            analyses: Analyses::new(db.clone(), clock.clone(), engine, recorder),
+            analyses: Analyses::new(db.clone(), clock.clone(), engine, writer.clone()),
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
+            budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone()),
             documents: Documents::new(db.clone(), clock.clone()),
             idempotency: Idempotency::new(db.clone(), clock.clone()),
@@ -122,6 +134,8 @@ impl Services {
             oidc,
             sign_in,
             signing_keys,
+            spending: Spending::new(db.clone(), clock.clone(), writer),
+            usage: UsageReports::new(db.clone(), clock.clone()),
             taxonomies: Taxonomies::new(db.clone(), clock),
             users,
             recognition,

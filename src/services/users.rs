@@ -21,7 +21,7 @@ use crate::{
         text_fields::NameOrId,
         users::{User, UserFields, UserFilter, UserRow, UserState},
     },
-    repositories::{api_keys, collections, sessions, users},
+    repositories::{api_keys, budgets, collections, sessions, users},
 };
 
 #[derive(Clone)]
@@ -295,6 +295,7 @@ impl Users {
             return Err(changed_meanwhile("user"));
         }
         let keys = api_keys::revoke_of_owner(&mut tx, id, self.clock.now()).await?;
+        budgets::delete_of_revoked_keys(&mut tx).await?;
         users::delete(&mut tx, id).await?;
         let event = Event::done(Action::UserDeleted, "user", id, user.email.to_string());
         let event = event.with_detail(format!("role {}; {keys} API keys revoked", user.role));

@@ -2,7 +2,7 @@
 
 use super::model_metrics::ModelMetrics;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +23,7 @@ struct Inner {
     refusals: IntCounterVec,
     rate_limited: IntCounterVec,
     models: ModelMetrics,
+    settlements_lost: IntCounter,
 }
 
 /// What is known of a request when it has been answered.
@@ -96,6 +97,10 @@ impl Metrics {
             // A series that is there from the start shows its first increase.
             rate_limited.with_label_values(&[limit.name()]);
         }
+        let settlements_lost = IntCounter::new(
+            "synoptic_settlements_lost_total",
+            "Calls to models whose use could not be written to the ledger.",
+        )?;
         let build = IntGaugeVec::new(
             Opts::new("synoptic_build_info", "Always 1; the label says which build."),
             &["version"],
@@ -105,6 +110,7 @@ impl Metrics {
         registry.register(Box::new(active_requests.clone()))?;
         registry.register(Box::new(refusals.clone()))?;
         registry.register(Box::new(rate_limited.clone()))?;
+        registry.register(Box::new(settlements_lost.clone()))?;
         registry.register(Box::new(build))?;
         let models = ModelMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
@@ -114,6 +120,7 @@ impl Metrics {
             active_requests,
             refusals,
             rate_limited,
+            settlements_lost,
         })))
     }
 
@@ -144,6 +151,10 @@ impl Metrics {
 
     pub fn rate_limited(&self, limit: Limit) {
         self.0.rate_limited.with_label_values(&[limit.name()]).inc();
+    }
+
+    pub fn settlements_lost(&self, count: u64) {
+        self.0.settlements_lost.inc_by(count);
     }
 
     /// The Prometheus text exposition and its content type.

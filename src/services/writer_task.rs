@@ -1,0 +1,392 @@
+//! The task behind the writer: gathers what is waiting, writes it, and keeps what has been used until it is written.
+
+use super::{
+    books::{self, Reservation, Settlement},
+    writer_queue::{Claim, Command, Queued, Saved},
+};
+use crate::{
+    db::{Db, Tx, is_contention},
+    domain::{Clock, Error, Result, Timestamp, analyses::Analysis, money::MicroDollars},
+    repositories::{analyses, documents, usage},
+    telemetry::metrics::Metrics,
+};
+use std::{collections::VecDeque, mem, sync::PoisonError, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::{Instant, MissedTickBehavior},
+};
+use uuid::Uuid;
+
+/// With how many answers, reservations and settlements a transaction takes no more in.
+const ENOUGH_PER_TRANSACTION: usize = 512;
+/// How many settlements are kept while the database is away; the oldest go when there are more.
+const MOST_KEPT: usize = 65_536;
+/// How often what was saved is written, and what could not be written is tried again.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a transaction is tried that others stood in the way of, and how long it waits in between.
+const ATTEMPTS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long the end of the program may wait for a database that is away.
+const END_MAY_TAKE: Duration = Duration::from_secs(20);
+/// How often forgotten holds are looked for.
+const SWEEP_EVERY: time::Duration = time::Duration::MINUTE;
+
+struct Recording {
+    analyses: Vec<Analysis>,
+    reply: oneshot::Sender<Result<Vec<Option<Error>>>>,
+}
+
+struct Reserving {
+    reservation: Reservation,
+    claim: Claim,
+    reply: oneshot::Sender<Result<Claim>>,
+}
+
+#[derive(Default)]
+struct Batch {
+    recordings: Vec<Recording>,
+    reservings: Vec<Reserving>,
+    settlements: Vec<Settlement>,
+    weight: usize,
+    rooms: Vec<OwnedSemaphorePermit>,
+}
+
+impl Batch {
+    fn add(&mut self, queued: Queued) {
+        self.rooms.extend(queued.room);
+        match queued.command {
+            Command::Record { analyses, reply } => {
+                self.weight += analyses.len();
+                self.recordings.push(Recording { analyses, reply });
+            }
+            Command::Reserve {
+                reservation,
+                claim,
+                reply,
+            } => {
+                self.weight += 1;
+                self.reservings.push(Reserving {
+                    reservation,
+                    claim,
+                    reply,
+                });
+            }
+            Command::Settle(settlement) => {
+                self.weight += 1;
+                self.settlements.push(settlement);
+            }
+        }
+    }
+}
+
+pub(super) struct Task {
+    db: Db,
+    clock: Clock,
+    metrics: Metrics,
+    saved: Saved,
+    /// This task among those of other servers.
+    id: Uuid,
+    /// How many transactions it has tried to commit.
+    batch: i64,
+    /// What is not known to be written, in its order.
+    kept: VecDeque<Settlement>,
+    /// A transaction of which it is not known whether it was committed, and how many of the kept were in it.
+    uncertain: Option<(i64, usize)>,
+    swept_at: Option<Timestamp>,
+    /// When it has last looked for what was saved.
+    looked_at: Instant,
+}
+
+/// What became of the parts of a transaction.
+struct Written {
+    reserved: Vec<books::Reserved>,
+    recorded: Vec<Vec<Option<Error>>>,
+}
+
+impl Task {
+    pub(super) fn new(db: Db, clock: Clock, metrics: Metrics, saved: Saved) -> Self {
+        Self {
+            db,
+            clock,
+            metrics,
+            saved,
+            id: Uuid::now_v7(),
+            batch: 0,
+            kept: VecDeque::new(),
+            uncertain: None,
+            swept_at: None,
+            looked_at: Instant::now(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Queued>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut batch = Batch::default();
+            tokio::select! {
+                biased;
+                next = queue.recv() => match next {
+                    Some(first) => batch.add(first),
+                    None => break,
+                },
+                _ = tick.tick() => {}
+            }
+            if self.looked_at.elapsed() >= TICK {
+                self.take_saved(&mut batch);
+            }
+            while batch.weight < ENOUGH_PER_TRANSACTION
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.add(next);
+            }
+            if batch.weight > 0 || !self.kept.is_empty() {
+                self.write(batch).await;
+            }
+        }
+        self.end().await;
+    }
+
+    fn take_saved(&mut self, batch: &mut Batch) {
+        self.looked_at = Instant::now();
+        let lines = mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner));
+        if !lines.is_empty() {
+            batch.settlements.push(Settlement::of_lines(lines));
+            batch.weight += 1;
+        }
+    }
+
+    /// Writes what is left; waits a while for a database that is away.
+    async fn end(mut self) {
+        let until = Instant::now() + END_MAY_TAKE;
+        loop {
+            let mut batch = Batch::default();
+            self.take_saved(&mut batch);
+            if batch.weight == 0 && self.kept.is_empty() {
+                return;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || tokio::time::timeout(left, self.write(batch)).await.is_err() {
+                break;
+            }
+            if !self.kept.is_empty() {
+                tokio::time::sleep(TICK.min(left)).await;
+            }
+        }
+        let lost = mem::take(&mut self.kept);
+        self.give_up(lost.iter(), "the program ends and the database is away");
+    }
+
+    async fn write(&mut self, batch: Batch) {
+        let Batch {
+            mut recordings,
+            mut reservings,
+            settlements,
+            rooms,
+            ..
+        } = batch;
+        self.kept.extend(settlements);
+        let outcome = self.write_all(&reservings, &recordings).await;
+        match outcome {
+            Ok(written) => {
+                answer_reservings(reservings, written.reserved);
+                answer_recordings(recordings, written.recorded);
+            }
+            // The database does not answer: asking once more for each would only make all of them wait longer.
+            Err(error @ (Error::Unavailable { .. } | Error::StorageFull { .. })) => {
+                let mut error = Some(error);
+                for reserving in reservings.drain(..) {
+                    self.refuse(reserving, again(&mut error));
+                }
+                for recording in recordings.drain(..) {
+                    drop(recording.reply.send(Err(again(&mut error))));
+                }
+            }
+            // One request's trouble must not become the others': each is tried again by itself.
+            Err(_) => self.write_each(reservings, recordings).await,
+        }
+        self.keep_within_bounds();
+        drop(rooms);
+    }
+
+    /// What is kept first; then the rest, with as much of it as a transaction takes.
+    async fn write_all(&mut self, reservings: &[Reserving], recordings: &[Recording]) -> Result<Written> {
+        while self.kept.len() > ENOUGH_PER_TRANSACTION {
+            self.transact(ENOUGH_PER_TRANSACTION, &[], &[]).await?;
+        }
+        self.transact(ENOUGH_PER_TRANSACTION, reservings, recordings).await
+    }
+
+    async fn write_each(&mut self, reservings: Vec<Reserving>, recordings: Vec<Recording>) {
+        let mut away = false;
+        while !away && !self.kept.is_empty() {
+            match self.transact(1, &[], &[]).await {
+                Ok(_) => {}
+                Err(Error::Unavailable { .. } | Error::StorageFull { .. }) => away = true,
+                Err(error) => {
+                    let cause = error.cause().map(ToString::to_string).unwrap_or_default();
+                    let lost = self.kept.pop_front();
+                    self.uncertain = None;
+                    self.give_up(lost.iter(), &cause);
+                }
+            }
+        }
+        for reserving in reservings {
+            match self.transact(0, std::slice::from_ref(&reserving), &[]).await {
+                Ok(written) => answer_reservings(vec![reserving], written.reserved),
+                Err(error) => self.refuse(reserving, error),
+            }
+        }
+        for recording in recordings {
+            let written = self.transact(0, &[], std::slice::from_ref(&recording)).await;
+            let outcome = written.map(|mut written| written.recorded.pop().unwrap_or_default());
+            drop(recording.reply.send(outcome));
+        }
+    }
+
+    /// One transaction, tried again when others stood in the way.
+    async fn transact(&mut self, most: usize, reservings: &[Reserving], recordings: &[Recording]) -> Result<Written> {
+        let mut attempt = 1;
+        loop {
+            match self.try_transact(most, reservings, recordings).await {
+                Err(error) if attempt < ATTEMPTS && is_contention(&error) => {
+                    tokio::time::sleep(PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_transact(
+        &mut self,
+        most: usize,
+        reservings: &[Reserving],
+        recordings: &[Recording],
+    ) -> Result<Written> {
+        let mut tx = self.db.write().await?;
+        self.look_back(&mut tx).await?;
+        let now = self.clock.now();
+        let count = most.min(self.kept.len());
+        let settlements = &self.kept.make_contiguous()[..count];
+        let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
+        let sweep = self.swept_at.is_none_or(|at| {
+            let since = now.as_offset_date_time() - at.as_offset_date_time();
+            since.is_negative() || since >= SWEEP_EVERY
+        });
+        let reserved = if sweep || count > 0 || !reservations.is_empty() {
+            books::keep(&mut tx, now, settlements, &reservations, sweep).await?
+        } else {
+            Vec::new()
+        };
+        let mut recorded = Vec::with_capacity(recordings.len());
+        for recording in recordings {
+            let mut outcome = Vec::with_capacity(recording.analyses.len());
+            for analysis in &recording.analyses {
+                outcome.push(store_one(&mut tx, analysis).await?);
+            }
+            recorded.push(outcome);
+        }
+        self.batch += 1;
+        // What has a hold is booked once because the hold goes; what has none, because the transaction is noted.
+        if settlements.iter().any(|settlement| settlement.hold.is_none()) {
+            usage::sign(&mut tx, self.id, self.batch, now).await?;
+        }
+        self.uncertain = Some((self.batch, count));
+        tx.commit().await?;
+        self.uncertain = None;
+        self.kept.drain(..count);
+        if sweep {
+            self.swept_at = Some(now);
+        }
+        Ok(Written { reserved, recorded })
+    }
+
+    /// Whether a transaction whose commit was not answered is written; then what was in it is kept no longer.
+    async fn look_back(&mut self, tx: &mut Tx) -> Result<()> {
+        if let Some((batch, count)) = self.uncertain {
+            if usage::last_signed(tx, self.id).await? == Some(batch) {
+                self.kept.drain(..count.min(self.kept.len()));
+            }
+            self.uncertain = None;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, reserving: Reserving, error: Error) {
+        // It may be set aside all the same, if only the answer to the commit was lost.
+        if self.uncertain.is_some() {
+            self.kept.push_back(Settlement::release(reserving.reservation.hold));
+        }
+        drop(reserving.reply.send(Err(error)));
+    }
+
+    fn keep_within_bounds(&mut self) {
+        let over = self.kept.len().saturating_sub(MOST_KEPT);
+        if over > 0 {
+            let lost: Vec<Settlement> = self.kept.drain(..over).collect();
+            self.uncertain = self.uncertain.map(|(batch, count)| (batch, count.saturating_sub(over)));
+            self.give_up(lost.iter(), "the database has been away for too long");
+        }
+    }
+
+    fn give_up<'a>(&self, lost: impl ExactSizeIterator<Item = &'a Settlement>, why: &str) {
+        let count = lost.len();
+        let cost: MicroDollars = lost.map(|settlement| settlement.cost).sum();
+        self.metrics.settlements_lost(u64::try_from(count).unwrap_or(u64::MAX));
+        tracing::error!(count, %cost, why, "what calls have used is not in the ledger");
+    }
+}
+
+fn answer_reservings(reservings: Vec<Reserving>, outcomes: Vec<books::Reserved>) {
+    for (reserving, outcome) in reservings.into_iter().zip(outcomes) {
+        let Reserving { claim, reply, .. } = reserving;
+        let answer = outcome.map(|held| if held { claim.held() } else { claim });
+        // Whoever does not wait for it drops it, and with it what was set aside.
+        drop(reply.send(answer));
+    }
+}
+
+fn answer_recordings(recordings: Vec<Recording>, outcomes: Vec<Vec<Option<Error>>>) {
+    for (recording, outcome) in recordings.into_iter().zip(outcomes) {
+        // A client that went away does not hear of it; its answer is stored all the same.
+        drop(recording.reply.send(Ok(outcome)));
+    }
+}
+
+/// The same error for each; the first has the cause, so that it is logged once.
+fn again(error: &mut Option<Error>) -> Error {
+    let (next, given) = match error.take() {
+        Some(Error::Unavailable { message, source }) => {
+            let next = Error::Unavailable {
+                message: message.clone(),
+                source: None,
+            };
+            (next, Error::Unavailable { message, source })
+        }
+        Some(Error::StorageFull { message, source }) => {
+            let next = Error::StorageFull {
+                message: message.clone(),
+                source: None,
+            };
+            (next, Error::StorageFull { message, source })
+        }
+        other => {
+            let given = other.unwrap_or_else(|| Error::internal("the writer has no cause to give"));
+            (Error::internal("the cause is with another request"), given)
+        }
+    };
+    *error = Some(next);
+    given
+}
+
+/// A document that was deleted while its engine was at work takes its answer with it.
+async fn store_one(tx: &mut Tx, analysis: &Analysis) -> Result<Option<Error>> {
+    if let Some(id) = analysis.document_id
+        && !documents::exists(tx, id).await?
+    {
+        return Ok(Some(Error::not_found("document", id)));
+    }
+    analyses::insert(tx, analysis).await?;
+    Ok(None)
+}
