@@ -1,10 +1,11 @@
 //! The composition root: the only place that wires the parts together, for the server, for commands and for tests alike.
 
 use crate::{
+    cache::AnswerCache,
     config::{self, Auth, Config},
     db::{Db, Pool},
     domain::Clock,
-    engines::{Engine, LocalEngine},
+    engines::router::Router,
     http,
     services::{Foundation, Services, oidc_rules::Setup},
     telemetry::metrics::Metrics,
@@ -15,7 +16,7 @@ use poem::{
     listener::{Acceptor, Listener, TcpListener},
 };
 use poem_openapi::OpenApi;
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio_util::task::TaskTracker;
 
 /// How long work in the background may take to end when the program stops.
@@ -43,13 +44,16 @@ impl App {
         };
         let db = Db::connect(config.database.url.reveal(), pool).await?;
         db.migrate().await?;
-        let engine: Arc<dyn Engine> = Arc::new(LocalEngine::default());
         let tasks = TaskTracker::new();
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
+        let router = Router::new(&config.providers, &config.routes, &metrics)?;
+        let cache = AnswerCache::new(&config.cache)?;
         let services = Services::new(Foundation {
             db: db.clone(),
             clock,
-            engine,
+            router,
+            cache,
+            cache_ttl: config.cache.ttl(),
             auth: config.auth.clone(),
             oidc,
             metrics: metrics.clone(),
@@ -166,13 +170,17 @@ pub struct Bound {
 /// # Errors
 /// When the document cannot be made.
 pub async fn openapi_document() -> Result<String> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
+    let settings = config::Cache::default();
     let services = Services::new(Foundation {
         db: Db::nowhere()?,
         clock: Clock::system(),
-        engine: Arc::new(LocalEngine::default()),
+        router: Router::embedded_only(&metrics),
+        cache: AnswerCache::new(&settings)?,
+        cache_ttl: settings.ttl(),
         auth: Auth::default(),
         oidc: None,
-        metrics: Metrics::new(env!("CARGO_PKG_VERSION"))?,
+        metrics,
         tasks: TaskTracker::new(),
     });
     http::openapi_document(&services)

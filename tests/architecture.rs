@@ -67,7 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Wires everything once.
     (
         "app",
-        &["config", "db", "domain", "engines", "http", "services", "telemetry"],
+        &["cache", "config", "db", "domain", "engines", "http", "services", "telemetry"],
     ),
     // Commands start the app, or ask the engine without it.
     (

@@ -1,20 +1,24 @@
 //! `POST /api/classify`.
 
-use super::Tag;
+use super::{Tag, asking::answer_whole};
 use crate::{
     auth::Caller,
+    domain::Result as Outcome,
     dto::{
-        analyses::{Analysis, AnalysisBatchResult},
+        analyses::AnalysisBatchResult,
+        asking::Asked,
         body::Body,
-        classify::{ClassifyBatchRequest, ClassifyRequest},
+        classify::{Classify, ClassifyBatchRequest, ClassifyRequest},
         problem::ApiError,
-        responses::Recorded,
     },
-    services::{analyses::Analyses, analysis_tasks::Task},
+    services::{
+        Services,
+        analysis_tasks::{Order, Task},
+    },
 };
 use poem_openapi::{OpenApi, payload::Json};
 
-pub struct ClassifyApi(pub Analyses);
+pub struct ClassifyApi(pub Services);
 
 #[OpenApi(prefix_path = "/api/classify", tag = "Tag::Ask")]
 impl ClassifyApi {
@@ -23,12 +27,9 @@ impl ClassifyApi {
     /// The answer is a label of the set or none: an engine that is not sure enough abstains and says why. It is recorded as
     /// an analysis.
     #[oai(path = "/", method = "post", operation_id = "classify")]
-    async fn classify(&self, caller: Caller, body: Body<ClassifyRequest>) -> Result<Recorded<Analysis>, ApiError> {
-        let (input, labels, threshold) = body.0.into_domain()?;
-        let task = Task::Classification(self.0.classification(caller.actor(), labels, threshold).await?);
-        let analysis = Analysis::from(self.0.run(caller.actor(), input, &task).await?);
-        let location = analysis.location();
-        Ok(Recorded::Ok(Json(analysis), location))
+    async fn classify(&self, caller: Caller, body: Body<ClassifyRequest>) -> Result<Asked, ApiError> {
+        let (input, order) = self.order(&caller, body.0.into_domain()?).await?;
+        answer_whole(&self.0, &caller, input, &order).await
     }
 
     /// Classify up to 96 texts or documents
@@ -40,9 +41,24 @@ impl ClassifyApi {
         caller: Caller,
         body: Body<ClassifyBatchRequest>,
     ) -> Result<Json<AnalysisBatchResult>, ApiError> {
-        let (inputs, labels, threshold) = body.0.into_domain()?;
-        let task = Task::Classification(self.0.classification(caller.actor(), labels, threshold).await?);
-        let answers = self.0.run_batch(caller.actor(), inputs, &task).await?;
+        let (inputs, order) = self.order(&caller, body.0.into_domain()?).await?;
+        let answers = self.0.analyses.run_batch(caller.actor(), inputs, &order).await?;
         Ok(Json(answers.into()))
+    }
+}
+
+impl ClassifyApi {
+    /// Looks the labels up.
+    async fn order<Inputs>(&self, caller: &Caller, asked: Classify<Inputs>) -> Outcome<(Inputs, Order)> {
+        let Classify {
+            inputs,
+            labels,
+            wish,
+            engine,
+            cache,
+        } = asked;
+        let task = self.0.analyses.classification(caller.actor(), labels, wish).await?;
+        let task = Task::Classification(task);
+        Ok((inputs, Order { task, engine, cache }))
     }
 }

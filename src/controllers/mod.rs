@@ -2,6 +2,7 @@
 //! of every handler is the caller, because arguments are read in their order and nobody unknown may learn anything first.
 
 mod analyses;
+mod asking;
 mod audit;
 mod classify;
 mod collections;
@@ -51,8 +52,8 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         collections::CollectionsApi(services.collections.clone()),
         documents::DocumentsApi(services.documents.clone(), services.taxonomies.clone()),
         taxonomies::TaxonomiesApi(services.taxonomies.clone()),
-        summarize::SummarizeApi(services.analyses.clone()),
-        classify::ClassifyApi(services.analyses.clone()),
+        summarize::SummarizeApi(services.clone()),
+        classify::ClassifyApi(services.clone()),
         analyses::AnalysesApi(services.analyses.clone()),
         sign_in::SignInApi {
             services: services.clone(),

@@ -1,33 +1,37 @@
 //! `POST /api/summarize`.
 
-use super::Tag;
+use super::{Tag, asking::ask};
 use crate::{
     auth::Caller,
     dto::{
-        analyses::{Analysis, AnalysisBatchResult},
+        analyses::AnalysisBatchResult,
+        asking::Asked,
         body::Body,
         problem::ApiError,
-        responses::Recorded,
         summarize::{SummarizeBatchRequest, SummarizeRequest},
     },
-    services::{analyses::Analyses, analysis_tasks::Task},
+    services::Services,
 };
+use poem::http::HeaderMap;
 use poem_openapi::{OpenApi, payload::Json};
 
-pub struct SummarizeApi(pub Analyses);
+pub struct SummarizeApi(pub Services);
 
 #[OpenApi(prefix_path = "/api/summarize", tag = "Tag::Ask")]
 impl SummarizeApi {
     /// Summarise a text or a stored document
     ///
-    /// The summary is made of the source's own sentences, each with its place there. The answer is recorded as an analysis.
+    /// A model writes the summary, each sentence with the sentences of the source that support it; the embedded engine makes it of
+    /// the source's own sentences, each with its place there. The answer is recorded as an analysis.
     #[oai(path = "/", method = "post", operation_id = "summarize")]
-    async fn summarize(&self, caller: Caller, body: Body<SummarizeRequest>) -> Result<Recorded<Analysis>, ApiError> {
-        let (input, options) = body.0.into_domain()?;
-        let answer = self.0.run(caller.actor(), input, &Task::Summary(options)).await?;
-        let analysis = Analysis::from(answer);
-        let location = analysis.location();
-        Ok(Recorded::Ok(Json(analysis), location))
+    async fn summarize(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        body: Body<SummarizeRequest>,
+    ) -> Result<Asked, ApiError> {
+        let (input, order) = body.0.into_domain()?;
+        ask(&self.0, &caller, headers, input, &order).await
     }
 
     /// Summarise up to 96 texts or documents
@@ -39,11 +43,8 @@ impl SummarizeApi {
         caller: Caller,
         body: Body<SummarizeBatchRequest>,
     ) -> Result<Json<AnalysisBatchResult>, ApiError> {
-        let (inputs, options) = body.0.into_domain()?;
-        let answers = self
-            .0
-            .run_batch(caller.actor(), inputs, &Task::Summary(options))
-            .await?;
+        let (inputs, order) = body.0.into_domain()?;
+        let answers = self.0.analyses.run_batch(caller.actor(), inputs, &order).await?;
         Ok(Json(answers.into()))
     }
 }

@@ -8,10 +8,11 @@ use crate::{
         answers,
         identifiers::DocumentId,
     },
-    services::analysis_tasks::Input,
+    services::{analyses::Given, analysis_tasks::Input},
 };
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
+use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -370,11 +371,11 @@ pub struct AnalysisResult {
     pub error: Option<Problem>,
 }
 
-impl From<Vec<Result<records::Analysis>>> for AnalysisBatchResult {
-    fn from(answers: Vec<Result<records::Analysis>>) -> Self {
-        let result = |(index, answer): (usize, Result<records::Analysis>)| match answer {
-            Ok(analysis) => AnalysisResult {
-                analysis: Some(analysis.into()),
+impl From<Vec<Result<Given>>> for AnalysisBatchResult {
+    fn from(answers: Vec<Result<Given>>) -> Self {
+        let result = |(index, answer): (usize, Result<Given>)| match answer {
+            Ok(given) => AnalysisResult {
+                analysis: Some(Arc::unwrap_or_clone(given.analysis).into()),
                 error: None,
             },
             Err(error) => {

@@ -2,16 +2,19 @@
 
 use super::{
     analyses::{AnalysisInput, EXAMPLE_TEXT, example_inputs, input, inputs},
+    asking::{Cache, choices},
     body::{objects, some_objects},
     taxonomies::{NewLabel, label},
 };
 use crate::{
     domain::{
         Error, Result,
+        caching::CachePolicy,
+        engines::EngineChoice,
         taxonomies::{LabelDraft, resolve_labels},
         text_fields::{NameOrId, Slug, check_text},
     },
-    services::analysis_tasks::{Input, LabelSource},
+    services::analysis_tasks::{ClassificationWish, Input, LabelSource},
 };
 use poem_openapi::{Object, types::Example};
 use serde::Deserialize;
@@ -44,10 +47,32 @@ pub struct ClassifyRequest {
     #[serde(default)]
     #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
     pub threshold: Option<f64>,
+    /// Whether every label that fits is wanted, not just the best; no when left out.
+    #[serde(default)]
+    pub multi_label: Option<bool>,
+    /// Whether a sentence is wanted that says why; only models write one. No when left out.
+    #[serde(default)]
+    pub rationale: Option<bool>,
+    /// `auto` for the configured route, `embedded`, a provider, or `provider/model`; `auto` when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 260))]
+    pub engine: Option<String>,
+    /// Whether an answer of a model that was given before will do, and whether this one is kept; `on` when left out.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// How old an answer may be that was given before, in seconds.
+    #[serde(default)]
+    pub max_age: Option<u64>,
 }
 
-/// What is to be classified, the labels to choose from, and the threshold.
-pub type Classify<Inputs> = (Inputs, LabelSource, Option<f64>);
+/// What is to be classified, and how.
+pub struct Classify<Inputs> {
+    pub inputs: Inputs,
+    pub labels: LabelSource,
+    pub wish: ClassificationWish,
+    pub engine: EngineChoice,
+    pub cache: CachePolicy,
+}
 
 fn label_source(taxonomy: Option<String>, version: Option<i64>, labels: Option<Vec<NewLabel>>) -> Result<LabelSource> {
     if let Some(name) = &taxonomy {
@@ -79,7 +104,18 @@ impl ClassifyRequest {
     /// `Error::Invalid` with the fields that cannot be accepted.
     pub fn into_domain(self) -> Result<Classify<Input>> {
         let source = label_source(self.taxonomy, self.taxonomy_version, self.labels)?;
-        Ok((input(self.text, self.document_id)?, source, self.threshold))
+        let (engine, cache) = choices(self.engine.as_deref(), self.cache, self.max_age)?;
+        Ok(Classify {
+            inputs: input(self.text, self.document_id)?,
+            labels: source,
+            wish: ClassificationWish {
+                threshold: self.threshold,
+                multi_label: self.multi_label.unwrap_or_default(),
+                rationale: self.rationale.unwrap_or_default(),
+            },
+            engine,
+            cache,
+        })
     }
 }
 
@@ -92,6 +128,11 @@ impl Example for ClassifyRequest {
             taxonomy_version: None,
             labels: None,
             threshold: None,
+            multi_label: None,
+            rationale: None,
+            engine: None,
+            cache: None,
+            max_age: None,
         }
     }
 }
@@ -118,6 +159,22 @@ pub struct ClassifyBatchRequest {
     #[serde(default)]
     #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
     pub threshold: Option<f64>,
+    /// Whether every label that fits is wanted, not just the best; no when left out.
+    #[serde(default)]
+    pub multi_label: Option<bool>,
+    /// Whether a sentence is wanted that says why; only models write one. No when left out.
+    #[serde(default)]
+    pub rationale: Option<bool>,
+    /// `auto` for the configured route, `embedded`, a provider, or `provider/model`; `auto` when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 260))]
+    pub engine: Option<String>,
+    /// Whether an answer of a model that was given before will do, and whether this one is kept; `on` when left out.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// How old an answer may be that was given before, in seconds.
+    #[serde(default)]
+    pub max_age: Option<u64>,
 }
 
 impl ClassifyBatchRequest {
@@ -125,7 +182,18 @@ impl ClassifyBatchRequest {
     /// `Error::Invalid` with the fields that cannot be accepted.
     pub fn into_domain(self) -> Result<Classify<Vec<Result<Input>>>> {
         let source = label_source(self.taxonomy, self.taxonomy_version, self.labels)?;
-        Ok((inputs(self.inputs), source, self.threshold))
+        let (engine, cache) = choices(self.engine.as_deref(), self.cache, self.max_age)?;
+        Ok(Classify {
+            inputs: inputs(self.inputs),
+            labels: source,
+            wish: ClassificationWish {
+                threshold: self.threshold,
+                multi_label: self.multi_label.unwrap_or_default(),
+                rationale: self.rationale.unwrap_or_default(),
+            },
+            engine,
+            cache,
+        })
     }
 }
 
@@ -140,6 +208,11 @@ impl Example for ClassifyBatchRequest {
                 label("Delivery", "Where a parcel is, late or lost deliveries, tracking.", &[]),
             ]),
             threshold: None,
+            multi_label: None,
+            rationale: None,
+            engine: None,
+            cache: None,
+            max_age: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! into or comes from a type of the domain.
 
 pub mod analyses;
+pub mod asking;
 pub mod audit;
 pub mod body;
 pub mod classify;

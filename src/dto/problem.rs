@@ -177,6 +177,9 @@ pub enum ApiError {
     /// The server failed.
     #[oai(status = 500, content_type = "application/problem+json")]
     Internal(Json<Problem>),
+    /// The provider that was to answer did not.
+    #[oai(status = 502, content_type = "application/problem+json")]
+    Upstream(Json<Problem>),
     /// The server cannot answer at the moment.
     #[oai(status = 503, content_type = "application/problem+json")]
     Unavailable(Json<Problem>, #[oai(header = "Retry-After")] String),
@@ -202,6 +205,7 @@ impl From<Error> for ApiError {
             415 => Self::UnsupportedMediaType(body),
             422 => Self::Invalid(body),
             429 => Self::RateLimited(body, retry_after),
+            502 => Self::Upstream(body),
             503 => Self::Unavailable(body, retry_after),
             507 => Self::StorageFull(body),
             _ => Self::Internal(body),

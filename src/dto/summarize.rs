@@ -1,17 +1,18 @@
 //! Bodies of `POST /api/summarize`.
 
 use super::{
-    analyses::{AnalysisInput, EXAMPLE_TEXT, example_inputs, input, inputs},
+    analyses::{AnalysisInput, EXAMPLE_TEXT, Method, example_inputs, input, inputs},
+    asking::{Cache, choices},
     body::objects,
 };
 use crate::{
     domain::{
         Error, Result,
-        answers::{DEFAULT_SENTENCES, SentenceOrder, SummaryLength, SummaryOptions, SummaryPreset},
+        answers::{DEFAULT_SENTENCES, SentenceOrder, SummaryLength, SummaryMethod, SummaryOptions, SummaryPreset, SummaryStyle},
         documents::LONGEST_TEXT,
         text_fields::check_text,
     },
-    services::analysis_tasks::Input,
+    services::analysis_tasks::{Input, Order as AskedOrder, Task},
 };
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Deserialize;
@@ -39,14 +40,44 @@ pub enum Preset {
     News,
 }
 
-/// Checks the options that the single request and the batch share.
-fn summary_options(
+/// In what form a summary is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "SummaryStyle")]
+pub enum Style {
+    Paragraph,
+    /// One point a line, each after `- `.
+    Bullets,
+    /// One short line.
+    Headline,
+    /// One sentence, said simply.
+    Tldr,
+}
+
+/// How a summary is wanted, as far as the request says.
+struct Wish {
     sentences: Option<u8>,
     max_chars: Option<usize>,
     order: Option<Order>,
     preset: Option<Preset>,
     focus: Option<String>,
-) -> Result<SummaryOptions> {
+    method: Option<Method>,
+    style: Option<Style>,
+    language: Option<String>,
+}
+
+/// Checks the options that the single request and the batch share.
+fn summary_options(wish: Wish) -> Result<SummaryOptions> {
+    let Wish {
+        sentences,
+        max_chars,
+        order,
+        preset,
+        focus,
+        method,
+        style,
+        language,
+    } = wish;
     let length = match (sentences, max_chars) {
         (Some(_), Some(_)) => {
             return Err(Error::invalid(
@@ -66,6 +97,11 @@ fn summary_options(
     if let Some(focus) = &focus {
         check_text("/focus", focus, 1_000)?;
     }
+    if let Some(language) = &language
+        && !((2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase()))
+    {
+        return Err(Error::invalid("/language", "must be an ISO 639 code such as `en` or `de`"));
+    }
     let order = match order {
         None | Some(Order::Offset) => SentenceOrder::Offset,
         Some(Order::Rank) => SentenceOrder::Rank,
@@ -79,7 +115,17 @@ fn summary_options(
         order,
         preset,
         focus: focus.filter(|focus| !focus.trim().is_empty()),
-        ..SummaryOptions::default()
+        method: method.map(|method| match method {
+            Method::Extractive => SummaryMethod::Extractive,
+            Method::Abstractive => SummaryMethod::Abstractive,
+        }),
+        style: match style {
+            None | Some(Style::Paragraph) => SummaryStyle::Paragraph,
+            Some(Style::Bullets) => SummaryStyle::Bullets,
+            Some(Style::Headline) => SummaryStyle::Headline,
+            Some(Style::Tldr) => SummaryStyle::Tldr,
+        },
+        language,
     })
 }
 
@@ -113,14 +159,45 @@ pub struct SummarizeRequest {
     #[serde(default)]
     #[oai(validator(max_length = 1000))]
     pub focus: Option<String>,
+    /// What the engine does best when left out: a model writes, the embedded engine takes sentences of the source.
+    #[serde(default)]
+    pub method: Option<Method>,
+    /// `paragraph` when left out.
+    #[serde(default)]
+    pub style: Option<Style>,
+    /// ISO 639 code of the language to write in, such as `de`; the source's own when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 8))]
+    pub language: Option<String>,
+    /// `auto` for the configured route, `embedded`, a provider, or `provider/model`; `auto` when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 260))]
+    pub engine: Option<String>,
+    /// Whether an answer of a model that was given before will do, and whether this one is kept; `on` when left out.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// How old an answer may be that was given before, in seconds.
+    #[serde(default)]
+    pub max_age: Option<u64>,
 }
 
 impl SummarizeRequest {
     /// # Errors
     /// `Error::Invalid` with the field that cannot be accepted.
-    pub fn into_domain(self) -> Result<(Input, SummaryOptions)> {
-        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.focus)?;
-        Ok((input(self.text, self.document_id)?, options))
+    pub fn into_domain(self) -> Result<(Input, AskedOrder)> {
+        let (engine, cache) = choices(self.engine.as_deref(), self.cache, self.max_age)?;
+        let options = summary_options(Wish {
+            sentences: self.sentences,
+            max_chars: self.max_chars,
+            order: self.order,
+            preset: self.preset,
+            focus: self.focus,
+            method: self.method,
+            style: self.style,
+            language: self.language,
+        })?;
+        let task = Task::Summary(options);
+        Ok((input(self.text, self.document_id)?, AskedOrder { task, engine, cache }))
     }
 }
 
@@ -134,6 +211,12 @@ impl Example for SummarizeRequest {
             order: None,
             preset: None,
             focus: None,
+            method: None,
+            style: None,
+            language: None,
+            engine: None,
+            cache: None,
+            max_age: None,
         }
     }
 }
@@ -161,14 +244,45 @@ pub struct SummarizeBatchRequest {
     #[serde(default)]
     #[oai(validator(max_length = 1000))]
     pub focus: Option<String>,
+    /// What the engine does best when left out: a model writes, the embedded engine takes sentences of the source.
+    #[serde(default)]
+    pub method: Option<Method>,
+    /// `paragraph` when left out.
+    #[serde(default)]
+    pub style: Option<Style>,
+    /// ISO 639 code of the language to write in, such as `de`; the source's own when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 8))]
+    pub language: Option<String>,
+    /// `auto` for the configured route, `embedded`, a provider, or `provider/model`; `auto` when left out.
+    #[serde(default)]
+    #[oai(validator(max_length = 260))]
+    pub engine: Option<String>,
+    /// Whether an answer of a model that was given before will do, and whether this one is kept; `on` when left out.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// How old an answer may be that was given before, in seconds.
+    #[serde(default)]
+    pub max_age: Option<u64>,
 }
 
 impl SummarizeBatchRequest {
     /// # Errors
     /// `Error::Invalid` with the fields that cannot be accepted.
-    pub fn into_domain(self) -> Result<(Vec<Result<Input>>, SummaryOptions)> {
-        let options = summary_options(self.sentences, self.max_chars, self.order, self.preset, self.focus)?;
-        Ok((inputs(self.inputs), options))
+    pub fn into_domain(self) -> Result<(Vec<Result<Input>>, AskedOrder)> {
+        let (engine, cache) = choices(self.engine.as_deref(), self.cache, self.max_age)?;
+        let options = summary_options(Wish {
+            sentences: self.sentences,
+            max_chars: self.max_chars,
+            order: self.order,
+            preset: self.preset,
+            focus: self.focus,
+            method: self.method,
+            style: self.style,
+            language: self.language,
+        })?;
+        let task = Task::Summary(options);
+        Ok((inputs(self.inputs), AskedOrder { task, engine, cache }))
     }
 }
 
@@ -181,6 +295,12 @@ impl Example for SummarizeBatchRequest {
             order: None,
             preset: None,
             focus: None,
+            method: None,
+            style: None,
+            language: None,
+            engine: None,
+            cache: None,
+            max_age: None,
         }
     }
 }

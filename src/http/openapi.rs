@@ -208,6 +208,7 @@ fn fill_in_forms(document: &mut Value) {
 fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
     let is_public = operation.get("security").is_none();
     let signs_in = route.starts_with("/api/auth");
+    let asks = ASKING.iter().any(|path| route.starts_with(path));
     let is_health = matches!(route, "/livez" | "/readyz");
     let has_body = operation.contains_key("requestBody");
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
@@ -243,6 +244,7 @@ fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
         (!has_body, "413"),
         (!has_body, "415"),
         (reads_nothing, "422"),
+        (!asks, "502"),
         (method == "get", "507"),
     ]
     .into_iter()
@@ -259,6 +261,11 @@ fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
                 json!({"description": "It is still the version that `If-None-Match` names."}),
             );
         }
+        if STREAMING.contains(&route)
+            && let Some(content) = responses.get_mut("200").map(|answer| &mut answer["content"])
+        {
+            content["text/event-stream"] = json!({"schema": {"$ref": "#/components/schemas/AnswerEvent"}});
+        }
         if has_body && let Some(malformed) = responses.get("400").cloned() {
             let mut late = malformed;
             late["description"] = "The body did not arrive in time.".into();
@@ -273,6 +280,12 @@ fn lift_example(parameter: &mut Value) {
         parameter["example"] = example;
     }
 }
+
+/// Operations that may ask a provider.
+const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
+
+/// Operations whose answer can be followed while it comes about.
+const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
 const CAN_BE_MISSING: [&str; 8] = [

@@ -7,6 +7,7 @@ use super::{
     flights::Step,
     label_sets::LabelSets,
     sources::{self, MOST_BYTES_AT_ONCE},
+    spending::BudgetLeft,
     taxonomies,
 };
 use crate::{
@@ -161,6 +162,20 @@ impl Analyses {
             begun: Some(begun),
             some: false,
         })
+    }
+
+    /// What is left of the budgets after this answer; nothing is looked up for one that cost nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn budgets_after(&self, actor: &Actor, given: &Given) -> Result<Vec<BudgetLeft>> {
+        self.answering.budgets_after(actor, given).await
+    }
+
+    /// The time, for what is left of a window.
+    #[must_use]
+    pub fn now(&self) -> time::OffsetDateTime {
+        self.clock.now().as_offset_date_time()
     }
 
     /// Gives each of these documents its analysis, unless the newest one already answers exactly this.

@@ -5,7 +5,7 @@ use super::{
     analysis_tasks::{Order, Task},
     flights::{Crew, Flights, Ride, Step},
     sources::Source,
-    spending::Spending,
+    spending::{BudgetLeft, Spending},
     writer::Writer,
 };
 use crate::{
@@ -63,6 +63,8 @@ pub(super) struct Wanted {
 pub struct Given {
     pub analysis: Arc<Analysis>,
     pub cache: CacheOutcome,
+    /// Where the document is that it is about.
+    pub(super) collection: Option<CollectionId>,
 }
 
 /// What a flight brings.
@@ -180,6 +182,15 @@ impl Answering {
         }
     }
 
+    /// What is left of the budgets of whoever was given an answer that cost money now.
+    pub async fn budgets_after(&self, actor: &Actor, given: &Given) -> Result<Vec<BudgetLeft>> {
+        let asked = matches!(given.cache, CacheOutcome::Miss { .. } | CacheOutcome::Bypassed { .. });
+        if !asked || given.analysis.usage.calls == 0 {
+            return Ok(Vec::new());
+        }
+        self.spending.left(actor, given.collection).await
+    }
+
     fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
         self.metrics
             .cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
@@ -187,6 +198,7 @@ impl Answering {
         Given {
             analysis,
             cache: CacheOutcome::Hit(tier),
+            collection: wanted.collection(),
         }
     }
 
@@ -222,6 +234,7 @@ impl Answering {
         let given = |analysis: Analysis| Given {
             analysis: Arc::new(analysis),
             cache: CacheOutcome::NotKept,
+            collection: None,
         };
         Ok(answers.into_iter().map(|answer| answer.map(given)).collect())
     }
@@ -249,8 +262,11 @@ impl Answering {
         if wanted.policy.mode.reads()
             && let Some((analysis, tier)) = self.find_kept(wanted, &key, oldest).await?
         {
-            let cache = CacheOutcome::Hit(tier);
-            return Ok(Landed(Given { analysis, cache }));
+            return Ok(Landed(Given {
+                analysis,
+                cache: CacheOutcome::Hit(tier),
+                collection: wanted.collection(),
+            }));
         }
         self.metrics.cache_missed();
         let epoch = self.cache.epoch();
@@ -285,7 +301,11 @@ impl Answering {
         } else {
             CacheOutcome::Bypassed { stored: keep }
         };
-        Ok(Landed(Given { analysis, cache }))
+        Ok(Landed(Given {
+            analysis,
+            cache,
+            collection: wanted.collection(),
+        }))
     }
 
     /// An answer that another replica, or this one before it was started again, has paid for.

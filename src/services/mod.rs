@@ -3,6 +3,7 @@
 
 pub mod analyses;
 pub mod analysis_tasks;
+mod answering;
 pub mod api_keys;
 pub mod audit;
 mod books;
@@ -11,6 +12,7 @@ pub mod collections;
 pub mod demo;
 pub mod document_drafts;
 pub mod documents;
+mod flights;
 pub mod idempotency;
 mod label_sets;
 pub mod oidc;
@@ -31,17 +33,18 @@ mod writer_queue;
 mod writer_task;
 
 use self::{
-    analyses::Analyses, api_keys::ApiKeys, audit::Audit, budgets::Budgets, collections::Collections,
-    documents::Documents, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition,
+    analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets, collections::Collections,
+    documents::Documents, flights::Flights, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition,
     sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
     usage::UsageReports, users::Users, writer::Writer,
 };
 use crate::{
+    cache::AnswerCache,
     config::Auth,
     credentials::password_hasher::PasswordHasher,
     db::Db,
     domain::{Clock, Error, Result},
-    engines::Engine,
+    engines::router::Router,
     telemetry::metrics::Metrics,
 };
 use std::{sync::Arc, time::Duration};
@@ -75,7 +78,10 @@ pub struct Services {
 pub struct Foundation {
     pub db: Db,
     pub clock: Clock,
-    pub engine: Arc<dyn Engine>,
+    pub router: Router,
+    pub cache: AnswerCache,
+    /// How old an answer may be that is given again.
+    pub cache_ttl: Duration,
     pub auth: Auth,
     pub oidc: Option<Setup>,
     pub metrics: Metrics,
@@ -88,7 +94,9 @@ impl Services {
         let Foundation {
             db,
             clock,
-            engine,
+            router,
+            cache,
+            cache_ttl,
             auth,
             oidc,
             metrics,
@@ -99,7 +107,7 @@ impl Services {
         let hasher = PasswordHasher::new(auth.password_threads);
         let signing_keys = SigningKeys::new(db.clone(), clock.clone(), Arc::clone(&auth));
         let recheck = Duration::from_secs(auth.recheck_seconds);
-        let recognition = Recognition::new(db.clone(), clock.clone(), signing_keys.clone(), tasks, recheck);
+        let recognition = Recognition::new(db.clone(), clock.clone(), signing_keys.clone(), tasks.clone(), recheck);
         let users = Users::new(db.clone(), clock.clone(), hasher.clone(), recognition.clone());
         let sign_in = SignIn::new(sign_in::Parts {
             db: db.clone(),
@@ -118,25 +126,37 @@ impl Services {
                 users: users.clone(),
                 signing_keys: signing_keys.clone(),
                 recognition: recognition.clone(),
-                metrics,
+                metrics: metrics.clone(),
             };
             Oidc::new(setup, parts)
         });
+        let spending = Spending::new(db.clone(), clock.clone(), writer.clone());
+        let answering = Answering {
+            db: db.clone(),
+            clock: clock.clone(),
+            router,
+            cache: cache.clone(),
+            ttl: cache_ttl,
+            flights: Flights::new(tasks),
+            writer,
+            spending: spending.clone(),
+            metrics,
+        };
         Self {
-            analyses: Analyses::new(db.clone(), clock.clone(), engine, writer.clone()),
+            analyses: Analyses::new(answering),
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
-            collections: Collections::new(db.clone(), clock.clone()),
-            documents: Documents::new(db.clone(), clock.clone()),
+            collections: Collections::new(db.clone(), clock.clone(), cache.clone()),
+            documents: Documents::new(db.clone(), clock.clone(), cache.clone()),
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
             sign_in,
             signing_keys,
-            spending: Spending::new(db.clone(), clock.clone(), writer),
+            spending,
             usage: UsageReports::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock),
+            taxonomies: Taxonomies::new(db.clone(), clock, cache),
             users,
             recognition,
             db,

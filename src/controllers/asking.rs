@@ -1,0 +1,56 @@
+//! What the operations that ask for an answer share: whole answers and streams, as the client wants them.
+
+use crate::{
+    auth::Caller,
+    domain::Error,
+    dto::{asking::Asked, problem::ApiError},
+    services::{
+        Services,
+        analysis_tasks::{Input, Order},
+    },
+};
+use poem::http::header::{ACCEPT, HeaderMap};
+
+/// Whether the client wants to follow the answer.
+///
+/// # Errors
+/// For a stream with an `Idempotency-Key`: a stream cannot be given again as it was.
+fn wants_stream(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let streams = accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().unwrap_or_default().trim() == "text/event-stream");
+    if streams && headers.contains_key("Idempotency-Key") {
+        let message = "cannot go with a stream; an answer that was paid for is given again without it";
+        return Err(Error::invalid_parameter("Idempotency-Key", message).into());
+    }
+    Ok(streams)
+}
+
+/// Asks, and answers in the form that the client wants.
+pub(super) async fn ask(
+    services: &Services,
+    caller: &Caller,
+    headers: &HeaderMap,
+    input: Input,
+    order: &Order,
+) -> Result<Asked, ApiError> {
+    if wants_stream(headers)? {
+        let follow = services.analyses.follow(caller.actor(), input, order).await?;
+        return Ok(Asked::stream(follow));
+    }
+    answer_whole(services, caller, input, order).await
+}
+
+/// Asks, and answers with the whole.
+pub(super) async fn answer_whole(
+    services: &Services,
+    caller: &Caller,
+    input: Input,
+    order: &Order,
+) -> Result<Asked, ApiError> {
+    let actor = caller.actor();
+    let given = services.analyses.run(actor, input, order).await?;
+    let left = services.analyses.budgets_after(actor, &given).await?;
+    Ok(Asked::whole(given, &left, services.analyses.now()))
+}

@@ -1,0 +1,212 @@
+//! What every request for an answer may say: which engine is to be asked, and whether an answer that was given before will do. And
+//! how answers come: whole, or as a stream of events.
+
+use super::{analyses::Analysis, problem::Problem};
+use crate::{
+    domain::{
+        Error, Result,
+        caching::{CacheMode, CacheOutcome, CachePolicy},
+        engines::EngineChoice,
+    },
+    services::{
+        analyses::{Follow, Given, Progress},
+        spending::BudgetLeft,
+    },
+};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use poem::web::sse::Event;
+use poem_openapi::{
+    ApiResponse, Enum, Object,
+    payload::{EventStream, Json},
+    types::ToJSON,
+};
+use serde::Deserialize;
+use std::{fmt::Write, time::Duration};
+
+/// The longest age that can be asked for: ten years, in seconds.
+const OLDEST: u64 = 10 * 365 * 24 * 60 * 60;
+/// How long a stream is silent before a comment says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Whether an answer that was given before will do, and whether this one is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "CacheMode")]
+pub enum Cache {
+    /// Both.
+    On,
+    /// Neither.
+    Off,
+    /// It will do; a new one is not kept.
+    ReadOnly,
+    /// A new one is wanted, and is kept.
+    WriteOnly,
+}
+
+/// Reads the fields that all requests for an answer share.
+pub(super) fn choices(
+    engine: Option<&str>,
+    cache: Option<Cache>,
+    max_age: Option<u64>,
+) -> Result<(EngineChoice, CachePolicy)> {
+    let engine = engine.map(EngineChoice::parse).transpose()?.unwrap_or_default();
+    let mode = match cache {
+        None | Some(Cache::On) => CacheMode::On,
+        Some(Cache::Off) => CacheMode::Off,
+        Some(Cache::ReadOnly) => CacheMode::ReadOnly,
+        Some(Cache::WriteOnly) => CacheMode::WriteOnly,
+    };
+    if max_age.is_some() && !mode.reads() {
+        return Err(Error::invalid(
+            "/max_age",
+            "goes with an answer that was given before, which this `cache` does not allow",
+        ));
+    }
+    if max_age.is_some_and(|age| age > OLDEST) {
+        return Err(Error::invalid("/max_age", format!("must be 0 to {OLDEST} seconds")));
+    }
+    let max_age = max_age.map(Duration::from_secs);
+    Ok((engine, CachePolicy { mode, max_age }))
+}
+
+/// An answer that was asked for.
+#[derive(ApiResponse)]
+pub enum Asked {
+    /// The answer, piece by piece.
+    #[oai(status = 200)]
+    Stream(EventStream<BoxStream<'static, AnswerEvent>>),
+    /// The answer. With `Accept: text/event-stream`, a stream of events: `delta` with more of its text, then `analysis` with what
+    /// is answered otherwise, or `problem`.
+    #[oai(status = 200)]
+    Whole(
+        Json<Analysis>,
+        /// Where the answer can be read again.
+        #[oai(header = "Location")]
+        String,
+        /// Whether the answer was given before (RFC 9211).
+        #[oai(header = "Cache-Status")]
+        String,
+        /// What is left of the budgets that apply, after an answer that cost money, as
+        /// `"name";left=4200;unit=microdollars;reset=3600`, with a comma between several; `reset` in seconds.
+        #[oai(header = "Synoptic-Budget")]
+        Option<String>,
+    ),
+}
+
+impl Asked {
+    #[must_use]
+    pub fn whole(given: Given, left: &[BudgetLeft], now: time::OffsetDateTime) -> Self {
+        let status = cache_status(given.cache);
+        let analysis = Analysis::from(std::sync::Arc::unwrap_or_clone(given.analysis));
+        let location = analysis.location();
+        Self::Whole(Json(analysis), location, status, budget_header(left, now))
+    }
+
+    #[must_use]
+    pub fn stream(follow: Follow) -> Self {
+        let events = stream::unfold(follow, |mut follow| async move {
+            let event = match follow.next().await? {
+                Progress::Piece(text) => AnswerEvent::delta(&text),
+                Progress::Done(given) => AnswerEvent::analysis(given),
+                Progress::Failed(error) => AnswerEvent::problem(error),
+            };
+            Some((event, follow))
+        });
+        Self::Stream(
+            EventStream::new(events.boxed())
+                .keep_alive(KEEP_ALIVE)
+                .to_event(AnswerEvent::into_event),
+        )
+    }
+}
+
+/// One event of a stream; its name is that of the one field that is there.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AnswerEvent {
+    pub delta: Option<Delta>,
+    pub analysis: Option<Analysis>,
+    pub problem: Option<Problem>,
+    #[oai(skip)]
+    cache_status: Option<String>,
+}
+
+/// More of an answer's text.
+#[derive(Debug, Clone, Object)]
+pub struct Delta {
+    pub text: String,
+}
+
+impl AnswerEvent {
+    const NONE: Self = Self {
+        delta: None,
+        analysis: None,
+        problem: None,
+        cache_status: None,
+    };
+
+    fn delta(text: &str) -> Self {
+        let delta = Some(Delta { text: text.to_owned() });
+        Self { delta, ..Self::NONE }
+    }
+
+    fn analysis(given: Given) -> Self {
+        Self {
+            cache_status: Some(cache_status(given.cache)),
+            analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
+            ..Self::NONE
+        }
+    }
+
+    fn problem(error: Error) -> Self {
+        let problem = Some(error.into());
+        Self { problem, ..Self::NONE }
+    }
+
+    fn into_event(self) -> Event {
+        let named = |name: &str, json: String| Event::message(json).event_type(name);
+        match self {
+            Self { delta: Some(delta), .. } => named("delta", delta.to_json_string()),
+            Self {
+                analysis: Some(analysis),
+                ..
+            } => named("analysis", analysis.to_json_string()),
+            Self { problem, .. } => named("problem", problem.to_json_string()),
+        }
+    }
+}
+
+/// As RFC 9211 has it.
+#[must_use]
+pub fn cache_status(outcome: CacheOutcome) -> String {
+    match outcome {
+        CacheOutcome::Hit(tier) => format!("synoptic; hit; detail={}", tier.name()),
+        CacheOutcome::Miss { stored: true } => "synoptic; fwd=uri-miss; stored".to_owned(),
+        CacheOutcome::Miss { stored: false } => "synoptic; fwd=uri-miss".to_owned(),
+        CacheOutcome::Collapsed => "synoptic; fwd=uri-miss; collapsed".to_owned(),
+        CacheOutcome::Bypassed { stored: true } => "synoptic; fwd=request; stored".to_owned(),
+        CacheOutcome::Bypassed { stored: false } => "synoptic; fwd=request".to_owned(),
+        CacheOutcome::NotKept => "synoptic; fwd=bypass; detail=embedded".to_owned(),
+    }
+}
+
+/// A structured list (RFC 8941); a name's characters beyond ASCII are left out.
+fn budget_header(left: &[BudgetLeft], now: time::OffsetDateTime) -> Option<String> {
+    let mut header = String::new();
+    for budget in left {
+        let name: String = budget
+            .name
+            .chars()
+            .filter(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'))
+            .collect();
+        let reset = (budget.resets_at.as_offset_date_time() - now).whole_seconds().max(0);
+        let separator = if header.is_empty() { "" } else { ", " };
+        let _ = write!(
+            header,
+            "{separator}\"{name}\";left={};unit={};reset={reset}",
+            budget.left,
+            budget.unit.name()
+        );
+    }
+    (!header.is_empty()).then_some(header)
+}
