@@ -275,10 +275,11 @@ fn lift_example(parameter: &mut Value) {
 }
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 8] = [
+const CAN_BE_MISSING: [&str; 9] = [
     "collection",
     "document",
     "taxonomy",
+    "prompt",
     "version",
     "analysis",
     "user",

@@ -7,6 +7,7 @@ pub mod collections;
 pub mod document_lists;
 pub mod documents;
 pub mod idempotency;
+pub mod prompts;
 mod restriction;
 pub mod sessions;
 pub mod signing_keys;

@@ -13,6 +13,7 @@ pub mod idempotency;
 mod label_sets;
 pub mod oidc;
 pub mod oidc_rules;
+pub mod prompts;
 mod reach;
 pub mod recognition;
 mod recorder;
@@ -26,8 +27,9 @@ pub mod users;
 
 use self::{
     analyses::Analyses, api_keys::ApiKeys, audit::Audit, collections::Collections, documents::Documents,
-    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition, recorder::Recorder,
-    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, taxonomies::Taxonomies, users::Users,
+    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
+    recorder::Recorder, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, taxonomies::Taxonomies,
+    users::Users,
 };
 use crate::{
     config::Auth,
@@ -51,6 +53,7 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
+    pub prompts: Prompts,
     pub recognition: Recognition,
     pub sessions: Sessions,
     pub sign_in: SignIn,
@@ -120,6 +123,7 @@ impl Services {
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
+            prompts: Prompts::new(db.clone(), clock.clone()),
             sign_in,
             signing_keys,
             taxonomies: Taxonomies::new(db.clone(), clock),

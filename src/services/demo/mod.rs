@@ -1,7 +1,8 @@
-//! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified. Loading it again changes nothing
+//! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified, and prompts. Loading it again changes nothing
 //! that is there, so that what a person has tried out survives a restart.
 
 mod people;
+mod prompts;
 
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
@@ -34,7 +35,11 @@ const TAXONOMY: &str = include_str!("../../../assets/demo/taxonomy.json");
 pub const COLLECTION: &str = "tickets";
 /// The slug of the taxonomy.
 pub const TAXONOMY_SLUG: &str = "ticket-topic";
-/// The slug of a collection and of a taxonomy that nothing depends on, to try deleting with.
+/// The slug of the prompt that writes replies.
+pub const PROMPT: &str = "ticket-reply";
+/// The slug of the prompt that takes facts out of a ticket, as JSON.
+pub const FACTS_PROMPT: &str = "ticket-facts";
+/// The slug of a collection, a taxonomy and a prompt that nothing depends on, to try deleting with.
 pub const SPARE: &str = "spare";
 /// The ticket that examples read.
 pub const TICKET: &str = "T-1001";
@@ -97,6 +102,7 @@ pub async fn load(services: &Services) -> Result<()> {
     );
     analyse(services, &documents, &classification).await?;
     store_documented_analyses(services, &documents, &[&summary, &classification]).await?;
+    prompts::load(services).await?;
     people::load(services).await
 }
 
