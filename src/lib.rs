@@ -8,7 +8,7 @@
 //! shape and turn into types of [`domain`], which check the meaning. It calls one function of [`services`], where the rules
 //! are: look the taxonomy up through [`repositories`] in a transaction of [`db`], ask an engine of [`engines`] (which stands on
 //! [`text`]) with no transaction open, record the answer in another. Passwords and tokens are hashed, signed and verified by
-//! [`credentials`], which know no database. The answer goes back as a DTO; an error becomes problem
+//! [`credentials`], which know no database; prompts are filled by [`templates`]. The answer goes back as a DTO; an error becomes problem
 //! details in one place. [`telemetry`] has counted, timed and logged it all. [`app`] wired these parts together from the
 //! [`config`], and [`cli`] started it.
 //!
@@ -30,4 +30,5 @@ pub mod interchange;
 pub mod repositories;
 pub mod services;
 pub mod telemetry;
+pub mod templates;
 pub mod text;

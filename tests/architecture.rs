@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("db", &["domain"]),
     // Hashes passwords, signs tokens, asks a sign-in provider; refuses in the domain's words.
     ("credentials", &["domain"]),
+    // Pure functions that check and fill the templates of prompts; they refuse in the domain's words.
+    ("templates", &["domain", "text"]),
     // SQL over the domain's types.
     ("repositories", &["db", "domain"]),
     // Engines read text and answer in the domain's words; providers are as configured, and what they do is counted.
@@ -40,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engines",
             "repositories",
             "telemetry",
+            "templates",
             "text",
         ],
     ),

@@ -14,6 +14,8 @@ use crate::{
     domain::{
         Error,
         answers::{DEFAULT_SENTENCES, SummaryLength, SummaryOptions},
+        caching::CachePolicy,
+        engines::EngineChoice,
         paging::{MOST_PER_PAGE, PageRequest},
         principal::Actor,
         text_fields::NameOrId,
@@ -21,7 +23,7 @@ use crate::{
     interchange::Format,
     services::{
         Services,
-        analysis_tasks::{LabelSource, Task},
+        analysis_tasks::{ClassificationWish, LabelSource, Order, Task},
     },
 };
 use anyhow::{Result, bail};
@@ -79,6 +81,9 @@ pub struct ImportArgs {
     /// Classify every document by this taxonomy, by slug or id.
     #[arg(long, value_name = "TAXONOMY")]
     classify: Option<String>,
+    /// Who summarises and classifies: `embedded`, `auto`, a configured provider, or `provider/model`. Models cost money.
+    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
+    engine: String,
     /// Write all rejected rows to this file: CSV when its name ends so, NDJSON otherwise.
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
@@ -125,7 +130,8 @@ async fn import(mut store: Store<'_>, inputs: Vec<Input>, delimiter: Option<u8>,
     }
 }
 
-async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Task>> {
+async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Order>> {
+    let engine = EngineChoice::parse(&args.engine)?;
     let mut tasks = Vec::new();
     if args.summarize {
         tasks.push(Task::Summary(SummaryOptions {
@@ -138,13 +144,18 @@ async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Task>> {
             name: NameOrId::parse(taxonomy),
             version: None,
         };
-        match services.analyses.classification(&Actor::operator(), source, None).await {
+        match services.analyses.classification(&Actor::operator(), source, ClassificationWish::default()).await {
             Ok(task) => tasks.push(Task::Classification(task)),
             Err(Error::NotFound { .. }) => bail!("there is no taxonomy `{taxonomy}`; {}", taxonomies(services).await?),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(tasks)
+    let order = |task| Order {
+        task,
+        engine: engine.clone(),
+        cache: CachePolicy::default(),
+    };
+    Ok(tasks.into_iter().map(order).collect())
 }
 
 /// Which taxonomies there are, in words.

@@ -27,6 +27,10 @@ pub(super) fn taxonomy() -> String {
     demo::TAXONOMY_SLUG.to_owned()
 }
 
+pub(super) fn prompt() -> String {
+    demo::PROMPT.to_owned()
+}
+
 pub(super) fn version() -> i64 {
     1
 }

@@ -10,6 +10,7 @@ mod documents;
 mod examples;
 mod keys;
 mod operations;
+mod prompts;
 mod sign_in;
 mod summarize;
 mod taxonomies;
@@ -27,6 +28,8 @@ enum Tag {
     Documents,
     /// Closed sets of labels, with immutable versions.
     Taxonomies,
+    /// Templates of what a model is asked to write, with immutable versions.
+    Prompts,
     /// Ask: summaries whose sentences are anchored in the source, and classifications into a taxonomy or your own labels.
     Ask,
     /// Answers on record: what was asked, what answered, how sure it was.
@@ -52,6 +55,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         collections::CollectionsApi(services.collections.clone()),
         documents::DocumentsApi(services.documents.clone(), services.taxonomies.clone()),
         taxonomies::TaxonomiesApi(services.taxonomies.clone()),
+        prompts::PromptsApi(services.prompts.clone()),
         summarize::SummarizeApi(services.clone()),
         classify::ClassifyApi(services.clone()),
         analyses::AnalysesApi(services.analyses.clone()),

@@ -22,6 +22,7 @@ pub mod paging;
 pub mod passwords;
 pub mod permissions;
 pub mod principal;
+pub mod prompts;
 pub mod refusals;
 pub mod sessions;
 pub mod signing_keys;

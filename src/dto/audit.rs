@@ -26,6 +26,9 @@ pub enum Action {
     TaxonomyCreated,
     TaxonomyChanged,
     TaxonomyDeleted,
+    PromptCreated,
+    PromptChanged,
+    PromptDeleted,
     CollectionDeleted,
     DocumentDeleted,
     DocumentsExported,
@@ -70,6 +73,9 @@ both_ways!(
     TaxonomyCreated,
     TaxonomyChanged,
     TaxonomyDeleted,
+    PromptCreated,
+    PromptChanged,
+    PromptDeleted,
     CollectionDeleted,
     DocumentDeleted,
     DocumentsExported,
@@ -115,7 +121,7 @@ pub struct AuditEntry {
     /// A user's e-mail address or a key's name, as it was then.
     pub actor_name: String,
     pub action: Action,
-    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `analysis`, `budget` or `signing_key`.
+    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `prompt`, `analysis`, `budget` or `signing_key`.
     pub target_kind: Option<String>,
     pub target_id: Option<String>,
     /// An e-mail address, a name, a slug or an external id, as it was then.

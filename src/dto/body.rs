@@ -87,6 +87,14 @@ pub(super) fn some_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(objects.map(|objects| objects.into_iter().map(|FromObject(value)| value).collect()))
 }
 
+/// Reads an object that may be left out.
+pub(super) fn some_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let object = Option::<FromObject<T>>::deserialize(deserializer)?;
+    Ok(object.map(|FromObject(value)| value))
+}
+
 /// Reads a field that may be left out but is not `null` when it is there.
 pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

@@ -14,6 +14,7 @@ mod marks;
 pub mod page;
 pub mod problem;
 mod problem_codes;
+pub mod prompts;
 pub mod responses;
 pub mod sign_in;
 pub mod summarize;

@@ -288,10 +288,11 @@ const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
 const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 8] = [
+const CAN_BE_MISSING: [&str; 9] = [
     "collection",
     "document",
     "taxonomy",
+    "prompt",
     "version",
     "analysis",
     "user",

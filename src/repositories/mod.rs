@@ -9,6 +9,7 @@ pub mod document_lists;
 pub mod documents;
 pub mod holds;
 pub mod idempotency;
+pub mod prompts;
 mod restriction;
 pub mod sessions;
 pub mod signing_keys;

@@ -2,6 +2,7 @@
 
 use super::{audit, changed_meanwhile};
 use crate::{
+    cache::{AnswerCache, Subject},
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -20,6 +21,7 @@ use crate::{
 pub struct Collections {
     db: Db,
     clock: Clock,
+    cache: AnswerCache,
 }
 
 /// What a partial change says; `None` leaves a field as it is.
@@ -32,8 +34,8 @@ pub struct CollectionPatch {
 
 impl Collections {
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
+        Self { db, clock, cache }
     }
 
     /// # Errors
@@ -158,7 +160,9 @@ impl Collections {
         );
         let event = event.with_detail(format!("documents: {documents}"));
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.cache.forget(Subject::Collection(stored.id)).await;
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
 };
 use crate::{
+    cache::{AnswerCache, Subject},
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -27,6 +28,7 @@ use crate::{
 pub struct Documents {
     db: Db,
     clock: Clock,
+    cache: AnswerCache,
 }
 
 /// What to do with a document whose `external_id` is there already.
@@ -50,8 +52,8 @@ pub enum Outcome {
 
 impl Documents {
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
+        Self { db, clock, cache }
     }
 
     /// # Errors
@@ -293,7 +295,9 @@ impl Documents {
         documents::delete(&mut tx, stored.id).await?;
         let event = Event::done(Action::DocumentDeleted, "document", stored.id, stored.head.external_id);
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.cache.forget(Subject::Document(stored.id)).await;
+        Ok(())
     }
 }
 

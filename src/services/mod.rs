@@ -17,6 +17,7 @@ pub mod idempotency;
 mod label_sets;
 pub mod oidc;
 pub mod oidc_rules;
+pub mod prompts;
 mod reach;
 pub mod recognition;
 pub mod sessions;
@@ -34,7 +35,7 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets, collections::Collections,
-    documents::Documents, flights::Flights, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, recognition::Recognition,
+    documents::Documents, flights::Flights, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
     sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
     usage::UsageReports, users::Users, writer::Writer,
 };
@@ -62,6 +63,7 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
+    pub prompts: Prompts,
     pub recognition: Recognition,
     pub sessions: Sessions,
     pub sign_in: SignIn,
@@ -152,6 +154,7 @@ impl Services {
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
+            prompts: Prompts::new(db.clone(), clock.clone(), cache.clone()),
             sign_in,
             signing_keys,
             spending,

@@ -2,6 +2,7 @@
 
 use super::{audit, changed_meanwhile};
 use crate::{
+    cache::{AnswerCache, Subject},
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -21,6 +22,7 @@ use sqlx::types::Json;
 pub struct Taxonomies {
     db: Db,
     clock: Clock,
+    cache: AnswerCache,
 }
 
 /// What a change says; `None` leaves a field as it is.
@@ -37,8 +39,8 @@ pub struct TaxonomyPatch {
 
 impl Taxonomies {
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
+        Self { db, clock, cache }
     }
 
     /// # Errors
@@ -199,7 +201,9 @@ impl Taxonomies {
         }
         taxonomies::delete(&mut tx, stored.id).await?;
         self.note(&mut tx, actor, Action::TaxonomyDeleted, &stored).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.cache.forget(Subject::Taxonomy(stored.id)).await;
+        Ok(())
     }
 
     async fn note(&self, tx: &mut Tx, actor: &Actor, action: Action, taxonomy: &Taxonomy) -> Result<()> {

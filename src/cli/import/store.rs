@@ -14,7 +14,7 @@ use crate::{
     services::{
         Services,
         analyses::Missing,
-        analysis_tasks::Task,
+        analysis_tasks::Order,
         documents::{OnConflict, Outcome},
     },
 };
@@ -29,7 +29,7 @@ pub(super) struct Store<'a> {
     collection: NameOrId<CollectionId>,
     /// The collection that is to be created for the first batch.
     missing: Option<CollectionFields>,
-    tasks: Vec<Task>,
+    orders: Vec<Order>,
     actor: Actor,
 }
 
@@ -38,7 +38,7 @@ type Sourced = (Arc<str>, Record);
 
 impl<'a> Store<'a> {
     /// Looks the collection up. One that is missing is created once there is something to put into it.
-    pub async fn new(services: &'a Services, collection: &str, tasks: Vec<Task>) -> Result<Self> {
+    pub async fn new(services: &'a Services, collection: &str, orders: Vec<Order>) -> Result<Self> {
         let actor = Actor::operator();
         let named = NameOrId::parse(collection);
         let missing = match services.collections.get(&actor, &named).await {
@@ -53,7 +53,7 @@ impl<'a> Store<'a> {
             services,
             collection: named,
             missing,
-            tasks,
+            orders,
             actor,
         })
     }
@@ -132,14 +132,14 @@ impl<'a> Store<'a> {
     }
 
     async fn analyse(&self, documents: &[Document], report: &mut Report) -> Result<()> {
-        for task in &self.tasks {
-            let Missing { made, failed } = self.services.analyses.run_missing(&self.actor, documents, task).await?;
-            report.analysed(task.kind(), made);
+        for order in &self.orders {
+            let Missing { made, failed } = self.services.analyses.run_missing(&self.actor, documents, order).await?;
+            report.analysed(order.task.kind(), made);
             for (id, error) in failed {
                 let document = documents.iter().find(|document| document.id == id);
                 let external_id = document.and_then(|document| document.external_id.clone());
                 let name = external_id.unwrap_or_else(|| id.to_string());
-                report.fail(task.kind(), &name, &reason(&error));
+                report.fail(order.task.kind(), &name, &reason(&error));
             }
         }
         Ok(())

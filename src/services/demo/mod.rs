@@ -1,7 +1,8 @@
-//! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified. Loading it again changes nothing
+//! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified, and prompts. Loading it again changes nothing
 //! that is there, so that what a person has tried out survives a restart.
 
 mod people;
+mod prompts;
 
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
@@ -10,7 +11,7 @@ pub use people::{
 
 use super::{
     Services,
-    analysis_tasks::{LabelSource, Task},
+    analysis_tasks::{ClassificationWish, LabelSource, Order, Task},
     documents::OnConflict,
 };
 use crate::domain::{
@@ -34,7 +35,11 @@ const TAXONOMY: &str = include_str!("../../../assets/demo/taxonomy.json");
 pub const COLLECTION: &str = "tickets";
 /// The slug of the taxonomy.
 pub const TAXONOMY_SLUG: &str = "ticket-topic";
-/// The slug of a collection and of a taxonomy that nothing depends on, to try deleting with.
+/// The slug of the prompt that writes replies.
+pub const PROMPT: &str = "ticket-reply";
+/// The slug of the prompt that takes facts out of a ticket, as JSON.
+pub const FACTS_PROMPT: &str = "ticket-facts";
+/// The slug of a collection, a taxonomy and a prompt that nothing depends on, to try deleting with.
 pub const SPARE: &str = "spare";
 /// The ticket that examples read.
 pub const TICKET: &str = "T-1001";
@@ -92,18 +97,20 @@ pub async fn load(services: &Services) -> Result<()> {
     let classification = Task::Classification(
         services
             .analyses
-            .classification(&Actor::operator(), labels, None)
+            .classification(&Actor::operator(), labels, ClassificationWish::default())
             .await?,
     );
     analyse(services, &documents, &classification).await?;
     store_documented_analyses(services, &documents, &[&summary, &classification]).await?;
+    prompts::load(services).await?;
     people::load(services).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {
+    let order = Order::embedded(task.clone());
     let missing = services
         .analyses
-        .run_missing(&Actor::operator(), documents, task)
+        .run_missing(&Actor::operator(), documents, &order)
         .await?;
     match missing.failed.into_iter().next() {
         Some((_, error)) => Err(error),
