@@ -4,6 +4,9 @@ pub mod chat;
 pub mod embedded;
 mod local;
 mod meter;
+pub mod openai;
+pub mod provider;
+pub mod tokenizer;
 
 pub use local::LocalEngine;
 pub use meter::{Hold, Meter, NoMeter, PlannedCall, SettledCall};
