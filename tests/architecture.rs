@@ -70,7 +70,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Wires everything once.
     (
         "app",
-        &["cache", "config", "db", "domain", "engines", "http", "services", "telemetry"],
+        &[
+            "cache",
+            "config",
+            "db",
+            "domain",
+            "engines",
+            "http",
+            "services",
+            "telemetry",
+        ],
     ),
     // Commands start the app, or ask the engine without it.
     (

@@ -3,7 +3,7 @@
 use super::summarize::quietly_when_closed;
 use crate::{
     domain::{
-        analyses::{Analysis, AnalysisKind, AnalysisOutput},
+        analyses::{Analysis, AnalysisKind},
         audit::{Action, Event},
         collections::Collection,
         documents::Document,

@@ -144,7 +144,11 @@ async fn tasks(args: &ImportArgs, services: &Services) -> Result<Vec<Order>> {
             name: NameOrId::parse(taxonomy),
             version: None,
         };
-        match services.analyses.classification(&Actor::operator(), source, ClassificationWish::default()).await {
+        match services
+            .analyses
+            .classification(&Actor::operator(), source, ClassificationWish::default())
+            .await
+        {
             Ok(task) => tasks.push(Task::Classification(task)),
             Err(Error::NotFound { .. }) => bail!("there is no taxonomy `{taxonomy}`; {}", taxonomies(services).await?),
             Err(error) => return Err(error.into()),

@@ -6,6 +6,7 @@ use crate::{
     dto::{asking::Asked, problem::ApiError},
     services::{
         Services,
+        analyses::Given,
         analysis_tasks::{Input, Order},
     },
 };
@@ -15,7 +16,7 @@ use poem::http::header::{ACCEPT, HeaderMap};
 ///
 /// # Errors
 /// For a stream with an `Idempotency-Key`: a stream cannot be given again as it was.
-fn wants_stream(headers: &HeaderMap) -> Result<bool, ApiError> {
+pub(super) fn wants_stream(headers: &HeaderMap) -> Result<bool, ApiError> {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let streams = accepted
         .flat_map(|value| value.split(','))
@@ -49,8 +50,13 @@ pub(super) async fn answer_whole(
     input: Input,
     order: &Order,
 ) -> Result<Asked, ApiError> {
+    let given = services.analyses.run(caller.actor(), input, order).await?;
+    whole(services, caller, given).await
+}
+
+/// The whole of an answer, and what is left of the budgets after it.
+pub(super) async fn whole(services: &Services, caller: &Caller, given: Given) -> Result<Asked, ApiError> {
     let actor = caller.actor();
-    let given = services.analyses.run(actor, input, order).await?;
     let left = services.analyses.budgets_after(actor, &given).await?;
     Ok(Asked::whole(given, &left, services.analyses.now()))
 }

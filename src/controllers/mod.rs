@@ -8,6 +8,7 @@ mod classify;
 mod collections;
 mod documents;
 mod examples;
+mod generate;
 mod keys;
 mod operations;
 mod prompts;
@@ -58,6 +59,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         prompts::PromptsApi(services.prompts.clone()),
         summarize::SummarizeApi(services.clone()),
         classify::ClassifyApi(services.clone()),
+        generate::GenerateApi(services.clone()),
         analyses::AnalysesApi(services.analyses.clone()),
         sign_in::SignInApi {
             services: services.clone(),

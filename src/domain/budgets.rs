@@ -26,6 +26,14 @@ pub enum BudgetUnit {
 }
 
 impl BudgetUnit {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Microdollars => "microdollars",
+        }
+    }
+
     /// An amount in words: `1200 tokens`, `$0.001200`.
     #[must_use]
     pub fn show(self, amount: i64) -> String {

@@ -398,6 +398,7 @@ pub const OPERATIONS: &[(&str, Access)] = &[
     ("summarizeBatch", Access::Scope(Scope::AnalysesRun)),
     ("classify", Access::Scope(Scope::AnalysesRun)),
     ("classifyBatch", Access::Scope(Scope::AnalysesRun)),
+    ("generate", Access::Scope(Scope::AnalysesRun)),
     ("listAnalyses", Access::Scope(Scope::AnalysesRead)),
     ("getAnalysis", Access::Scope(Scope::AnalysesRead)),
     ("deleteAnalysis", Access::Scope(Scope::AnalysesWrite)),

@@ -9,7 +9,8 @@ use crate::{
         engines::EngineChoice,
     },
     services::{
-        analyses::{Follow, Given, Progress},
+        analyses::Given,
+        following::{Follow, Progress},
         spending::BudgetLeft,
     },
 };
@@ -74,7 +75,12 @@ pub(super) fn choices(
 pub enum Asked {
     /// The answer, piece by piece.
     #[oai(status = 200)]
-    Stream(EventStream<BoxStream<'static, AnswerEvent>>),
+    Stream(
+        EventStream<BoxStream<'static, AnswerEvent>>,
+        /// Whether the answer was given before (RFC 9211).
+        #[oai(header = "Cache-Status")]
+        String,
+    ),
     /// The answer. With `Accept: text/event-stream`, a stream of events: `delta` with more of its text, then `analysis` with what
     /// is answered otherwise, or `problem`.
     #[oai(status = 200)]
@@ -104,6 +110,7 @@ impl Asked {
 
     #[must_use]
     pub fn stream(follow: Follow) -> Self {
+        let status = cache_status(follow.cache());
         let events = stream::unfold(follow, |mut follow| async move {
             let event = match follow.next().await? {
                 Progress::Piece(text) => AnswerEvent::delta(&text),
@@ -116,6 +123,7 @@ impl Asked {
             EventStream::new(events.boxed())
                 .keep_alive(KEEP_ALIVE)
                 .to_event(AnswerEvent::into_event),
+            status,
         )
     }
 }
@@ -127,8 +135,6 @@ pub struct AnswerEvent {
     pub delta: Option<Delta>,
     pub analysis: Option<Analysis>,
     pub problem: Option<Problem>,
-    #[oai(skip)]
-    cache_status: Option<String>,
 }
 
 /// More of an answer's text.
@@ -142,7 +148,6 @@ impl AnswerEvent {
         delta: None,
         analysis: None,
         problem: None,
-        cache_status: None,
     };
 
     fn delta(text: &str) -> Self {
@@ -152,7 +157,6 @@ impl AnswerEvent {
 
     fn analysis(given: Given) -> Self {
         Self {
-            cache_status: Some(cache_status(given.cache)),
             analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
             ..Self::NONE
         }

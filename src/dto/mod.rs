@@ -9,6 +9,7 @@ pub mod classify;
 pub mod collections;
 pub mod document_lists;
 pub mod documents;
+pub mod generate;
 pub mod keys;
 mod marks;
 pub mod page;

@@ -125,7 +125,7 @@ fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn any_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Any<Schema>, D::Error> {
+pub(super) fn any_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Any<Schema>, D::Error> {
     Schema::deserialize(deserializer).map(Any)
 }
 

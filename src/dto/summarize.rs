@@ -8,7 +8,9 @@ use super::{
 use crate::{
     domain::{
         Error, Result,
-        answers::{DEFAULT_SENTENCES, SentenceOrder, SummaryLength, SummaryMethod, SummaryOptions, SummaryPreset, SummaryStyle},
+        answers::{
+            DEFAULT_SENTENCES, SentenceOrder, SummaryLength, SummaryMethod, SummaryOptions, SummaryPreset, SummaryStyle,
+        },
         documents::LONGEST_TEXT,
         text_fields::check_text,
     },
@@ -100,7 +102,10 @@ fn summary_options(wish: Wish) -> Result<SummaryOptions> {
     if let Some(language) = &language
         && !((2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase()))
     {
-        return Err(Error::invalid("/language", "must be an ISO 639 code such as `en` or `de`"));
+        return Err(Error::invalid(
+            "/language",
+            "must be an ISO 639 code such as `en` or `de`",
+        ));
     }
     let order = match order {
         None | Some(Order::Offset) => SentenceOrder::Offset,

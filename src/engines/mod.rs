@@ -4,8 +4,12 @@ pub mod chat;
 pub mod embedded;
 mod local;
 mod meter;
+pub mod openai;
+pub mod provider;
 mod question;
+pub mod router;
 pub mod tasks;
+pub mod tokenizer;
 
 pub use local::LocalEngine;
 pub use meter::{Hold, Meter, NoMeter, PlannedCall, SettledCall};

@@ -2,9 +2,9 @@
 
 use super::{
     analysis_tasks::{ClassificationTask, ClassificationWish, Input, LabelSource, Order, Task},
-    answering::{Answering, Begun, Wanted},
+    answering::{Answering, Wanted},
     audit, collections, documents,
-    flights::Step,
+    following::Follow,
     label_sets::LabelSets,
     sources::{self, MOST_BYTES_AT_ONCE},
     spending::BudgetLeft,
@@ -23,12 +23,11 @@ use crate::{
         principal::{Actor, Reach},
         text_fields::NameOrId,
     },
-    engines::router::Plan,
+    engines::{Engine, router::Plan},
     repositories::analyses,
     text::hash_text,
 };
 use futures_util::{StreamExt, stream};
-use std::sync::Arc;
 
 pub use super::answering::Given;
 
@@ -48,25 +47,6 @@ pub struct Analyses {
 pub struct Missing {
     pub made: usize,
     pub failed: Vec<(DocumentId, Error)>,
-}
-
-/// An answer that is followed while it comes about. Dropped, it is given up, unless somebody else waits for it too.
-pub struct Follow {
-    answering: Answering,
-    wanted: Wanted,
-    begun: Option<Begun>,
-    /// Whether pieces have come.
-    some: bool,
-}
-
-/// What comes next of an answer.
-pub enum Progress {
-    /// More of its text.
-    Piece(Arc<str>),
-    /// The whole of it, recorded. Nothing follows.
-    Done(Given),
-    /// There is none. Nothing follows.
-    Failed(Error),
 }
 
 impl Analyses {
@@ -148,20 +128,7 @@ impl Analyses {
         let source = sources
             .pop()
             .unwrap_or_else(|| Err(Error::internal("an input was not looked up")))?;
-        let wanted = Wanted::new(actor, source, order, &plan);
-        let begun = if plan.is_embedded() {
-            let mut answers = self.answering.embedded(vec![Ok(wanted.clone())]).await?;
-            let answer = answers.pop();
-            Begun::Done(answer.unwrap_or_else(|| Err(Error::internal("an input has no answer")))?)
-        } else {
-            self.answering.begin(&wanted, true).await?
-        };
-        Ok(Follow {
-            answering: self.answering.clone(),
-            wanted,
-            begun: Some(begun),
-            some: false,
-        })
+        Follow::begin(&self.answering, Wanted::new(actor, source, order, &plan)).await
     }
 
     /// What is left of the budgets after this answer; nothing is looked up for one that cost nothing.
@@ -295,49 +262,6 @@ impl Analyses {
         tx.commit().await?;
         self.answering.cache.forget(Subject::Analysis(id)).await;
         Ok(())
-    }
-}
-
-impl Follow {
-    /// What comes next; `None` after the end.
-    pub async fn next(&mut self) -> Option<Progress> {
-        let progress = match self.begun.take()? {
-            Begun::Done(given) => {
-                // An answer that was there already comes as one piece.
-                if !self.some
-                    && let Some(text) = given.analysis.text()
-                {
-                    self.some = true;
-                    let piece = Progress::Piece(text.into());
-                    self.begun = Some(Begun::Done(given));
-                    return Some(piece);
-                }
-                Progress::Done(given)
-            }
-            Begun::UnderWay(mut ride) => match self.answering.next(&self.wanted, &mut ride).await {
-                Step::Piece(piece) => {
-                    self.some = true;
-                    self.begun = Some(Begun::UnderWay(ride));
-                    Progress::Piece(piece)
-                }
-                Step::Landed(Ok(given)) => {
-                    self.begun = Some(Begun::Done(given));
-                    return Box::pin(self.next()).await;
-                }
-                // It was somebody else's budget: now with one's own.
-                Step::Landed(Err(Error::OverBudget { .. })) if ride.joined && !self.some => {
-                    match self.answering.begin(&self.wanted, true).await {
-                        Ok(begun) => {
-                            self.begun = Some(begun);
-                            return Box::pin(self.next()).await;
-                        }
-                        Err(error) => Progress::Failed(error),
-                    }
-                }
-                Step::Landed(Err(error)) => Progress::Failed(error),
-            },
-        };
-        Some(progress)
     }
 }
 

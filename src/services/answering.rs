@@ -141,6 +141,13 @@ impl Answering {
 
     /// Finds the answer, or sets out for it. With `stream`, pieces of it can be followed.
     pub async fn begin(&self, wanted: &Wanted, stream: bool) -> Result<Begun> {
+        if wanted.plan.is_embedded() {
+            let mut answers = self.embedded(vec![Ok(wanted.clone())]).await?;
+            let answer = answers.pop();
+            return answer
+                .unwrap_or_else(|| Err(Error::internal("an input has no answer")))
+                .map(Begun::Done);
+        }
         let key = wanted.key()?;
         let oldest = self.oldest(wanted.policy);
         if wanted.policy.mode.reads()
@@ -148,8 +155,8 @@ impl Answering {
         {
             return Ok(Begun::Done(self.give_again(wanted, analysis, CacheTier::Memory)));
         }
-        let joinable = (wanted.policy.mode == CacheMode::On)
-            .then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
+        let joinable =
+            (wanted.policy.mode == CacheMode::On).then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
         let ride = self.flights.board(joinable, |crew| {
             let (this, wanted) = (self.clone(), wanted.clone());
             async move { this.fly(&wanted, key, oldest, crew, stream).await }
@@ -192,8 +199,7 @@ impl Answering {
     }
 
     fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
-        self.metrics
-            .cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
+        self.metrics.cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
         self.note_saved(wanted, &analysis);
         Given {
             analysis,

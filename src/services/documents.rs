@@ -293,10 +293,11 @@ impl Documents {
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
         documents::delete(&mut tx, stored.id).await?;
-        let event = Event::done(Action::DocumentDeleted, "document", stored.id, stored.head.external_id);
+        let id = stored.id;
+        let event = Event::done(Action::DocumentDeleted, "document", id, stored.head.external_id);
         audit::record(&mut tx, &self.clock, actor, event).await?;
         tx.commit().await?;
-        self.cache.forget(Subject::Document(stored.id)).await;
+        self.cache.forget(Subject::Document(id)).await;
         Ok(())
     }
 }

@@ -250,7 +250,10 @@ mod tests {
         assert!(second.joined);
         drop(first);
         tokio::time::sleep(Duration::from_millis(10)).await;
-        assert!(flights.board(Some(KEY), |_| async { Ok(2) }).joined, "it was given up too early");
+        assert!(
+            flights.board(Some(KEY), |_| async { Ok(2) }).joined,
+            "it was given up too early"
+        );
         drop(second);
         given_up.await.unwrap();
         // Nobody joins what was given up.

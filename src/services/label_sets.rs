@@ -7,7 +7,8 @@ use super::{
 use crate::{
     db::Db,
     domain::{
-        Error, Result, answers::ClassificationOptions, identifiers::TaxonomyId, labels::Label, taxonomies::check_threshold, text_fields::NameOrId,
+        Error, Result, answers::ClassificationOptions, identifiers::TaxonomyId, labels::Label,
+        taxonomies::check_threshold, text_fields::NameOrId,
     },
     engines::{LabelSet, LabelSetKey},
     text::hash_bytes,

@@ -13,6 +13,8 @@ pub mod demo;
 pub mod document_drafts;
 pub mod documents;
 mod flights;
+pub mod following;
+pub mod generations;
 pub mod idempotency;
 mod label_sets;
 pub mod oidc;
@@ -34,8 +36,9 @@ mod writer_queue;
 mod writer_task;
 
 use self::{
-    analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets, collections::Collections,
-    documents::Documents, flights::Flights, idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
+    analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
+    collections::Collections, documents::Documents, flights::Flights, generations::Generations,
+    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
     sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
     usage::UsageReports, users::Users, writer::Writer,
 };
@@ -60,6 +63,7 @@ pub struct Services {
     pub budgets: Budgets,
     pub collections: Collections,
     pub documents: Documents,
+    pub generations: Generations,
     pub idempotency: Idempotency,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
@@ -144,7 +148,9 @@ impl Services {
             spending: spending.clone(),
             metrics,
         };
+        let prompts = Prompts::new(db.clone(), clock.clone(), cache.clone());
         Self {
+            generations: Generations::new(answering.clone(), prompts.clone()),
             analyses: Analyses::new(answering),
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
@@ -154,7 +160,7 @@ impl Services {
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
-            prompts: Prompts::new(db.clone(), clock.clone(), cache.clone()),
+            prompts,
             sign_in,
             signing_keys,
             spending,

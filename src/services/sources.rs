@@ -5,9 +5,13 @@ use super::{
     documents,
 };
 use crate::{
-    db::Db,
+    db::{Db, Tx},
     domain::{
-        Error, Result, documents::LONGEST_TEXT, identifiers::{CollectionId, DocumentId}, permissions::Scope, principal::Actor,
+        Error, Result,
+        documents::{Document, LONGEST_TEXT},
+        identifiers::{CollectionId, DocumentId},
+        permissions::Scope,
+        principal::Actor,
         text_fields::check_required_text,
     },
 };
@@ -30,7 +34,27 @@ pub(super) struct SourceDocument {
     pub id: DocumentId,
     pub version: i64,
     pub collection: CollectionId,
-    pub title: Option<String>,
+}
+
+impl SourceDocument {
+    pub fn of(document: &Document) -> Self {
+        Self {
+            id: document.id,
+            version: document.version,
+            collection: document.collection_id,
+        }
+    }
+}
+
+/// A stored document within reach. An answer tells of its text what reading it would tell.
+pub(super) async fn read_document(tx: &mut Tx, actor: &Actor, id: DocumentId) -> Result<Document> {
+    if !actor.principal.scopes.contains(Scope::DocumentsRead) {
+        return Err(Error::Forbidden(format!(
+            "an analysis of a stored document needs the scope `{}` too",
+            Scope::DocumentsRead
+        )));
+    }
+    documents::find_anywhere(tx, actor, id).await
 }
 
 /// Looks the inputs up; what is wrong with one is in its place.
@@ -50,20 +74,13 @@ pub(super) async fn look_up(
                 text: text.into(),
                 document: None,
             }),
-            // An answer tells of the text what reading it would tell.
-            Ok(Input::Document(_)) if !actor.principal.scopes.contains(Scope::DocumentsRead) => {
-                Err(Error::Forbidden(format!(
-                    "an analysis of a stored document needs the scope `{}` too",
-                    Scope::DocumentsRead
-                )))
-            }
             Ok(Input::Document(id)) => {
                 let tx = match &mut tx {
                     Some(tx) => tx,
                     none => none.insert(db.read().await?),
                 };
-                match documents::find_anywhere(tx, actor, id).await {
-                    Err(error @ Error::NotFound { .. }) => Err(error),
+                match read_document(tx, actor, id).await {
+                    Err(error @ (Error::NotFound { .. } | Error::Forbidden(_))) => Err(error),
                     Err(error) => return Err(error),
                     Ok(document) => {
                         let text: Arc<str> = task.reads(&document).into();
@@ -74,12 +91,7 @@ pub(super) async fn look_up(
                         } else {
                             Ok(Source {
                                 text,
-                                document: Some(SourceDocument {
-                                    id: document.id,
-                                    version: document.version,
-                                    collection: document.collection_id,
-                                    title: document.title,
-                                }),
+                                document: Some(SourceDocument::of(&document)),
                             })
                         }
                     }

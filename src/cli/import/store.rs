@@ -133,7 +133,11 @@ impl<'a> Store<'a> {
 
     async fn analyse(&self, documents: &[Document], report: &mut Report) -> Result<()> {
         for order in &self.orders {
-            let Missing { made, failed } = self.services.analyses.run_missing(&self.actor, documents, order).await?;
+            let Missing { made, failed } = self
+                .services
+                .analyses
+                .run_missing(&self.actor, documents, order)
+                .await?;
             report.analysed(order.task.kind(), made);
             for (id, error) in failed {
                 let document = documents.iter().find(|document| document.id == id);

@@ -2,10 +2,7 @@
 
 use super::Asking;
 use crate::{
-    domain::{
-        analyses::AnalysisOutput,
-        usage::Usage,
-    },
+    domain::{analyses::AnalysisOutput, usage::Usage},
     engines::{
         LocalEngine, Question,
         chat::{CallContext, ChatReply, ChatRequest},

@@ -18,8 +18,8 @@ use crate::{
     domain::{
         Error, Result,
         analyses::AnalysisKind,
-        answers::ConfidenceSource,
         analyses::AnalysisOutput,
+        answers::ConfidenceSource,
         engines::EngineChoice,
         usage::{Tokens, Usage},
     },
@@ -113,7 +113,8 @@ impl Router {
             .collect::<anyhow::Result<Arc<[_]>>>()?;
         let mut plans = BTreeMap::new();
         for (name, route) in routes.named() {
-            let plan = Plan::of_route(route, &providers).map_err(|fault| anyhow::anyhow!("`routes.{name}`: {fault}"))?;
+            let plan =
+                Plan::of_route(route, &providers).map_err(|fault| anyhow::anyhow!("`routes.{name}`: {fault}"))?;
             plans.insert(name, plan);
         }
         Ok(Self {
@@ -147,7 +148,9 @@ impl Router {
             EngineChoice::Embedded => Ok(Plan::embedded()),
             EngineChoice::Provider { name, model } => {
                 let candidate = Candidate::find(&self.providers, name, model.as_deref());
-                candidate.map(Plan::only).map_err(|fault| Error::invalid("/engine", fault))
+                candidate
+                    .map(Plan::only)
+                    .map_err(|fault| Error::invalid("/engine", fault))
             }
         }
     }
@@ -169,7 +172,10 @@ impl Router {
                 Candidate::Embedded if failures.is_empty() => return self.answer_embedded(plan, question, None).await,
                 Candidate::Embedded => {
                     let reason = failures.join("; ");
-                    return self.answer_embedded(plan, question, Some(reason)).await.map(|answer| Answered { usage, ..answer });
+                    return self
+                        .answer_embedded(plan, question, Some(reason))
+                        .await
+                        .map(|answer| Answered { usage, ..answer });
                 }
                 Candidate::Model(model) => model,
             };

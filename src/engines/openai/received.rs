@@ -1,0 +1,133 @@
+//! What has come of an answer so far, and what it used.
+
+use super::{answer::Piece, refusal::Fault};
+use crate::{
+    domain::usage::Tokens,
+    engines::{
+        chat::{CallContext, FailureKind, Finish, TokenLogprob, Used},
+        tokenizer,
+    },
+};
+use std::time::{Duration, Instant};
+
+/// So many bytes of text fit into a token on average at most; a server that writes more does not keep to `max_tokens`.
+const BYTES_PER_TOKEN: usize = 16;
+/// What a short answer may exceed that by.
+const SLACK: usize = 4 * 1024;
+
+/// Gathers the pieces of one answer.
+pub struct Received {
+    began: Instant,
+    /// In bytes, with what a reasoning model thought.
+    longest: usize,
+    pub text: String,
+    reasoning: String,
+    pub finish: Option<Finish>,
+    pub logprobs: Vec<TokenLogprob>,
+    reported: Option<Tokens>,
+    pub first_piece_after: Option<Duration>,
+    /// Whether any sign of an answer has come.
+    pub alive: bool,
+}
+
+impl Received {
+    pub fn new(max_output_tokens: u32) -> Self {
+        Self {
+            began: Instant::now(),
+            longest: max_output_tokens as usize * BYTES_PER_TOKEN + SLACK,
+            text: String::new(),
+            reasoning: String::new(),
+            finish: None,
+            logprobs: Vec::new(),
+            reported: None,
+            first_piece_after: None,
+            alive: false,
+        }
+    }
+
+    /// Adds a piece and hands its text on. A report of what was used replaces the one before, since servers that send several count
+    /// up; a piece that repeats the one before is kept, because a model may say the same twice and nothing in the protocol tells the
+    /// two apart.
+    pub fn take(&mut self, piece: Piece, context: &CallContext) -> Result<(), Fault> {
+        self.reported = piece.usage.or(self.reported);
+        // What comes after the end is no part of the answer, except for the usage.
+        if self.finish.is_some() {
+            return Ok(());
+        }
+        if let Some(error) = &piece.error {
+            return Err(super::refusal::inside_answer(error));
+        }
+        if !piece.text.is_empty() || !piece.reasoning.is_empty() {
+            self.alive = true;
+        }
+        if self.text.len() + self.reasoning.len() + piece.text.len() + piece.reasoning.len() > self.longest {
+            return Err(too_large());
+        }
+        self.reasoning.push_str(&piece.reasoning);
+        self.logprobs.extend(piece.logprobs);
+        if !piece.text.is_empty() {
+            self.first_piece_after.get_or_insert(self.began.elapsed());
+            self.text.push_str(&piece.text);
+            if let Some(pieces) = &context.pieces {
+                pieces(&piece.text);
+            }
+        }
+        self.finish = piece.finish;
+        if piece.refused {
+            self.finish = Some(Finish::ContentFilter);
+        }
+        Ok(())
+    }
+
+    /// Whether the provider has said what the call used.
+    pub fn is_reported(&self) -> bool {
+        self.reported.is_some()
+    }
+
+    /// What a finished answer used: what the provider says, or else what is counted here.
+    pub async fn used(&self, messages: impl FnOnce() -> Vec<(&'static str, String)>) -> Used {
+        match self.reported {
+            Some(tokens) => Used {
+                tokens,
+                estimated: false,
+            },
+            None => self.estimate(messages()).await,
+        }
+    }
+
+    /// What an answer used that did not come to its end: all of the input, and as much output as came. A report that came before
+    /// the end says at least that much.
+    pub async fn estimate(&self, messages: Vec<(&'static str, String)>) -> Used {
+        let output = format!("{}{}", self.reasoning, self.text);
+        let reported = self.reported;
+        let bytes = messages.iter().map(|(_, content)| content.len()).sum::<usize>() + output.len();
+        // Counting a long text takes milliseconds, which other calls should not wait for.
+        let counted = tokio::task::spawn_blocking(move || {
+            let input = reported.map_or_else(
+                || tokenizer::count_messages(messages.iter().map(|(role, content)| (*role, content.as_str()))),
+                |reported| reported.input,
+            );
+            Tokens {
+                input,
+                cached_input: reported.map_or(0, |reported| reported.cached_input),
+                output: tokenizer::count(&output).max(reported.map_or(0, |reported| reported.output)),
+            }
+        });
+        let tokens = counted.await.unwrap_or_else(|_| Tokens {
+            input: i64::try_from(bytes).unwrap_or(i64::MAX),
+            ..Tokens::default()
+        });
+        Used {
+            tokens,
+            estimated: true,
+        }
+    }
+}
+
+/// An answer that goes on beyond what was asked for.
+pub fn too_large() -> Fault {
+    Fault::new(
+        FailureKind::Broken,
+        "its answer is far longer than the number of tokens that was asked for",
+    )
+}
