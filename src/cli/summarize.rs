@@ -184,6 +184,7 @@ mod tests {
             &Summary {
                 text,
                 sentences: vec![sentence],
+                written: Vec::new(),
             },
         )
         .unwrap();

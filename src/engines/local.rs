@@ -3,11 +3,16 @@
 
 use super::{
     Engine, LabelSet, LabelSetKey,
-    embedded::{Classifier, DEFAULT_THRESHOLD, EmbeddedEngine},
+    embedded::{Classifier, DEFAULT_THRESHOLD, EmbeddedEngine, with_all_labels},
+    question::{GenerationQuestion, Question},
 };
-use crate::domain::{
-    Error, Result,
-    answers::{Classification, Summary, SummaryOptions},
+use crate::{
+    domain::{
+        Error, Result,
+        analyses::AnalysisOutput,
+        answers::{Classification, Generation, Summary, SummaryLength, SummaryMethod, SummaryOptions},
+    },
+    text::detect_language,
 };
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
@@ -20,6 +25,12 @@ const SHORT_TEXT: usize = 8 * 1024;
 const CLASSIFIER_BYTES: u64 = 128 * 1024 * 1024;
 /// How long an unused set of labels is kept.
 const CLASSIFIER_IDLE: Duration = Duration::from_hours(1);
+/// How many sentences stand in for a text that a model would write.
+const STAND_IN_SENTENCES: u8 = 5;
+/// How much of a prompt's own words, in bytes, is looked for in its data.
+const LONGEST_WISH: usize = 4 * 1024;
+/// About how many bytes a token stands for.
+const BYTES_A_TOKEN: usize = 4;
 
 /// The embedded engine with its classifiers. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +56,94 @@ impl Default for LocalEngine {
 }
 
 impl LocalEngine {
+    /// The engine itself, which others compare what they wrote with.
+    #[must_use]
+    pub fn embedded(&self) -> &EmbeddedEngine {
+        &self.engine
+    }
+
+    /// Answers as well as it can; [`Self::cannot`] says what of the question it leaves out.
+    #[must_use]
+    pub fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Result<AnalysisOutput>> {
+        Box::pin(async move {
+            Ok(match question {
+                Question::Summary { text, options } => {
+                    AnalysisOutput::Summary(self.summarize(Arc::clone(text), options.clone()).await?)
+                }
+                Question::Classification { text, labels, options } => {
+                    let answer = self
+                        .classify(Arc::clone(text), labels.clone(), options.threshold)
+                        .await?;
+                    AnalysisOutput::Classification(if options.multi_label {
+                        with_all_labels(answer)
+                    } else {
+                        answer
+                    })
+                }
+                Question::Generation(question) => AnalysisOutput::Generation(self.generate(question).await?),
+            })
+        })
+    }
+
+    /// What of the question this engine cannot do, in words that follow "the embedded engine"; `None` when it can do all of it.
+    #[must_use]
+    pub fn cannot(&self, question: &Question) -> Option<String> {
+        match question {
+            Question::Summary { text, options } => {
+                if options.method == Some(SummaryMethod::Abstractive) {
+                    return Some("writes no sentences of its own: its summaries are sentences of the text".to_owned());
+                }
+                let wanted = options.language.as_deref()?;
+                let wanted_code = wanted.split(['-', '_']).next().unwrap_or_default().to_lowercase();
+                let own = detect_language(text)?;
+                (own.code != wanted_code).then(|| {
+                    format!(
+                        "does not translate: the text is in `{}`, and `{wanted}` is wanted",
+                        own.code
+                    )
+                })
+            }
+            Question::Classification { options, .. } => options
+                .rationale
+                .then(|| "gives no reasons in words for the label it chooses".to_owned()),
+            Question::Generation(question) => cannot_generate(question),
+        }
+    }
+
+    /// Stands in for a model: the sentences of the prompt's data that are nearest to its own words, word for word, at most five. It
+    /// fails where the answer must be JSON or the prompt has no data.
+    pub async fn generate(&self, question: &GenerationQuestion) -> Result<Generation> {
+        if let Some(reason) = cannot_generate(question) {
+            return Err(Error::Unavailable {
+                message: format!("the embedded engine {reason}").into(),
+                source: None,
+            });
+        }
+        let options = SummaryOptions {
+            length: SummaryLength::Sentences(STAND_IN_SENTENCES),
+            focus: Some(own_words(question)),
+            ..SummaryOptions::default()
+        };
+        let data: Arc<str> = question.data.join("\n\n").into();
+        let mut sentences: Vec<String> = self
+            .summarize(data, options)
+            .await?
+            .sentences
+            .into_iter()
+            .map(|sentence| sentence.text)
+            .collect();
+        let most = question
+            .max_output_tokens
+            .map_or(usize::MAX, |tokens| tokens as usize * BYTES_A_TOKEN);
+        while sentences.len() > 1 && sentences.iter().map(String::len).sum::<usize>() > most {
+            sentences.pop();
+        }
+        Ok(Generation {
+            text: sentences.join(" "),
+            json: None,
+        })
+    }
+
     async fn classifier(&self, set: LabelSet) -> Result<Arc<Classifier>> {
         let fitted = async {
             // Without examples it takes less than a millisecond, which need not wait for a set that takes seconds.
@@ -102,6 +201,26 @@ impl Engine for LocalEngine {
     fn default_threshold(&self) -> f64 {
         DEFAULT_THRESHOLD
     }
+}
+
+fn cannot_generate(question: &GenerationQuestion) -> Option<String> {
+    if question.output_schema.is_some() {
+        return Some("cannot write JSON: this prompt needs a model".to_owned());
+    }
+    let is_empty = question.data.iter().all(|data| data.trim().is_empty());
+    is_empty
+        .then(|| "writes nothing of its own: it takes sentences from a prompt's data, and this one has none".to_owned())
+}
+
+/// What the prompt says apart from its data.
+fn own_words(question: &GenerationQuestion) -> String {
+    let mut user = question.user.clone();
+    for data in question.data.iter().filter(|data| !data.trim().is_empty()) {
+        user = user.replace(&**data, " ");
+    }
+    let mut words = format!("{}\n{user}", question.system);
+    words.truncate(words.floor_char_boundary(LONGEST_WISH));
+    words
 }
 
 async fn run_apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

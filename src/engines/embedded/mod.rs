@@ -9,19 +9,25 @@ mod calibration;
 mod candidates;
 mod centrality;
 mod classify;
+mod facts;
 mod few_shot;
 mod linear;
 mod prototypes;
 mod selection;
+mod several;
+mod styles;
 mod summary;
+mod support;
 mod terms;
 pub mod vectors;
 
 pub use classify::{Classifier, DEFAULT_THRESHOLD};
+pub use several::with_all_labels;
+pub use styles::styled_length;
 
-use crate::domain::answers::{Summary, SummaryOptions};
+use crate::domain::answers::{Summary, SummaryOptions, SummaryStyle};
 use crate::domain::labels::Label;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 use vectors::Encoder;
 
 /// Cheap to clone; one per process is enough.
@@ -43,6 +49,23 @@ impl EmbeddedEngine {
     #[must_use]
     pub fn summarize(&self, text: &str, options: &SummaryOptions) -> Summary {
         summary::summarize(&self.encoder, text, options)
+    }
+
+    /// A summary of sentences of `text` that somebody else chose: their places, and the numbers of the chosen ones, best first. It
+    /// has as many as are wanted and fit; none when none does.
+    #[must_use]
+    pub fn extract(&self, text: &str, ranges: &[Range<usize>], chosen: &[usize], options: &SummaryOptions) -> Summary {
+        summary::extract(text, ranges, chosen, options)
+    }
+
+    /// A summary of sentences that somebody wrote about `source`, each with how far the source supports it.
+    #[must_use]
+    pub fn supported(&self, source: &str, written: &[String], style: SummaryStyle) -> Summary {
+        Summary {
+            text: styles::styled(written, style),
+            sentences: Vec::new(),
+            written: support::supported(&self.encoder, source, written),
+        }
     }
 
     /// Fits a classifier to the labels' names, descriptions and examples. Takes microseconds without examples and up to

@@ -6,24 +6,78 @@
 
 use super::candidates::Candidates;
 use super::selection::Pick;
+use super::styles::{is_one_sentence, styled, styled_length};
 use super::vectors::Encoder;
-use crate::domain::answers::{SentenceOrder, Summary, SummaryOptions, SummarySentence};
+use crate::domain::answers::{SentenceOrder, Summary, SummaryLength, SummaryOptions, SummarySentence, SummaryStyle};
+use std::ops::Range;
 
 /// Summarises `text` as `options` say. The parts are joined by a space (Chinese and Japanese ones by nothing), and the
 /// whole is never longer than the text nor than the wanted number of characters: a sentence that no longer fits is passed
 /// over for the next best, and when none fits at all, the beginning of the best is taken, up to the last whole word.
+///
+/// A headline or a single sentence is the best one. A point that would make the summary too long with its `- ` is left out, and if
+/// it is the only one, it stands without.
 #[must_use]
 pub fn summarize(encoder: &Encoder, text: &str, options: &SummaryOptions) -> Summary {
     let candidates = Candidates::of(encoder, text, options);
     let mut chosen = candidates.choose(text, options.length);
+    if is_one_sentence(options.style) {
+        chosen.truncate(1);
+    }
+    if options.style == SummaryStyle::Bullets {
+        let most = most_characters(text, options);
+        while chosen.len() > 1 && length(text, &chosen, options.style) > most {
+            chosen.pop();
+        }
+    }
+    in_order(text, chosen, options)
+}
+
+/// A summary of the sentences at `ranges` that were chosen elsewhere, by their numbers, best first: as many as are wanted, and
+/// those that fit. Empty when none does.
+#[must_use]
+pub fn extract(text: &str, ranges: &[Range<usize>], chosen: &[usize], options: &SummaryOptions) -> Summary {
+    let count = match options.length {
+        _ if is_one_sentence(options.style) => 1,
+        SummaryLength::Sentences(count) => usize::from(count).max(1),
+        SummaryLength::MaxChars(_) => chosen.len(),
+    };
+    let most = most_characters(text, options);
+    let mut picks: Vec<Pick> = Vec::new();
+    for (place, range) in chosen.iter().filter_map(|&number| ranges.get(number)).enumerate() {
+        picks.push(Pick {
+            range: range.clone(),
+            score: 1.0 - place as f64 / chosen.len() as f64,
+        });
+        if picks.len() > count || length(text, &picks, options.style) > most {
+            picks.pop();
+        }
+    }
+    in_order(text, picks, options)
+}
+
+fn in_order(text: &str, mut chosen: Vec<Pick>, options: &SummaryOptions) -> Summary {
     if options.order == SentenceOrder::Offset {
         chosen.sort_by_key(|pick| pick.range.start);
     }
-    assemble(text, &chosen)
+    assemble(text, &chosen, options)
+}
+
+fn most_characters(text: &str, options: &SummaryOptions) -> usize {
+    let source = text.chars().count();
+    match options.length {
+        SummaryLength::MaxChars(most) => most.min(source),
+        SummaryLength::Sentences(_) => source,
+    }
+}
+
+fn length(text: &str, picks: &[Pick], style: SummaryStyle) -> usize {
+    let sentences: Vec<String> = picks.iter().map(|pick| text[pick.range.clone()].to_owned()).collect();
+    styled_length(&sentences, style)
 }
 
 /// Writes the picks down with their places in characters.
-fn assemble(text: &str, chosen: &[Pick]) -> Summary {
+fn assemble(text: &str, chosen: &[Pick], options: &SummaryOptions) -> Summary {
     let mut in_source_order: Vec<usize> = (0..chosen.len()).collect();
     in_source_order.sort_by_key(|&pick| chosen[pick].range.start);
     let mut offsets = vec![0; chosen.len()];
@@ -47,33 +101,23 @@ fn assemble(text: &str, chosen: &[Pick]) -> Summary {
             }
         })
         .collect();
+    let parts: Vec<String> = sentences.iter().map(|sentence| sentence.text.clone()).collect();
+    let mut whole = styled(&parts, options.style);
+    // The source had no spaces between its sentences, or is one sentence without a `- `.
+    if whole.chars().count() > most_characters(text, options) {
+        whole = parts.concat();
+    }
     Summary {
-        text: joined(&sentences, text),
+        text: whole,
         sentences,
         written: Vec::new(),
     }
 }
 
-/// The sentences with a space between them, except after a full stop of Chinese or Japanese. When the source had no
-/// spaces either, so that the summary would outgrow it, there are none.
-fn joined(sentences: &[SummarySentence], source: &str) -> String {
-    let mut text = String::new();
-    for sentence in sentences {
-        if !text.is_empty() && !text.ends_with(['。', '！', '？', '」', '』', '）']) {
-            text.push(' ');
-        }
-        text.push_str(&sentence.text);
-    }
-    if text.chars().count() > source.chars().count() {
-        return sentences.iter().map(|sentence| sentence.text.as_str()).collect();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answers::{SummaryLength, SummaryPreset};
+    use crate::domain::answers::SummaryPreset;
 
     const INCIDENT: &str = "The payment service was down for forty minutes on Monday. \
         A new certificate had been installed on the payment service, but the load balancer still trusted the old one. \
@@ -89,6 +133,7 @@ mod tests {
             order: SentenceOrder::Offset,
             preset: SummaryPreset::General,
             focus: None,
+            ..SummaryOptions::default()
         }
     }
 

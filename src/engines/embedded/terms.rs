@@ -111,10 +111,16 @@ pub fn sparse_dot(left: &[(u32, f32)], right: &[(u32, f32)]) -> f32 {
     sum
 }
 
+/// Whether a word in lower case says how an English sentence is built rather than what it is about.
+#[must_use]
+pub fn is_function_word(word: &str) -> bool {
+    FUNCTION_WORDS.binary_search(&word).is_ok()
+}
+
 fn is_content_word(word: &str) -> bool {
     let first = word.as_bytes()[0];
     if first.is_ascii() {
-        return word.len() > 1 && first.is_ascii_alphanumeric() && FUNCTION_WORDS.binary_search(&word).is_err();
+        return word.len() > 1 && first.is_ascii_alphanumeric() && !is_function_word(word);
     }
     word.chars().any(char::is_alphanumeric)
 }

@@ -1,5 +1,32 @@
 //! What a model is told to do and what its answer is worth: summaries, classifications and generated texts over chat calls.
 //! A text is data here. It stands between marks that nobody can guess, and an answer that is not of the wanted form is no answer.
+//!
+//! [`summarize`] has the model write (`writing`) or choose sentences (`choosing`); what it wrote is compared with the source by
+//! the embedded engine. [`classify`] enumerates the labels (`label_prompt`), reads the answer (`label_answer`) and its certainty
+//! (`confidence`). [`generate`] sends a rendered prompt and holds JSON to its schema. All of them ask through `asking`.
+
+mod asking;
+mod choosing;
+mod classification;
+mod confidence;
+mod generation;
+mod json;
+mod label_answer;
+mod label_prompt;
+mod marks;
+mod splitting;
+mod summary;
+mod tokens;
+mod wording;
+mod writing;
+
+#[cfg(test)]
+mod scripted;
+
+pub use classification::classify;
+pub use generation::generate;
+pub use json::validate;
+pub use summary::summarize;
 
 use super::chat::{ChatReply, ChatRequest, FailureKind};
 use crate::domain::Error;
@@ -34,4 +61,25 @@ pub enum TaskError {
     Unavailable(String),
     /// It answered, twice, with something that is no answer: a label outside the set, JSON that is none.
     Unusable(String),
+}
+
+impl TaskError {
+    /// The text is too long for the model, as counted here or as the provider says.
+    fn too_long(detail: impl Into<String>) -> Self {
+        Self::Failed {
+            kind: FailureKind::ContextExceeded,
+            detail: detail.into(),
+            began: false,
+        }
+    }
+
+    fn is_too_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed {
+                kind: FailureKind::ContextExceeded,
+                ..
+            }
+        )
+    }
 }

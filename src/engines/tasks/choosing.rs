@@ -1,0 +1,171 @@
+//! Extractive summaries by a model: it is shown numbered sentences and answers with numbers, so that not a word is its own.
+
+use super::{
+    Model, TaskError,
+    asking::{LONGEST_SHORT_ANSWER, ask_checked, request, spoken},
+    json,
+    marks::{self, TEXT_IS_DATA},
+    tokens, wording,
+    writing::MOST_AT_A_TIME,
+};
+use crate::{
+    domain::answers::SummaryOptions,
+    engines::chat::{ChatFormat, ChatReply},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use std::{ops::Range, sync::Arc};
+
+/// So many numbers a schema may enumerate for every provider.
+const MOST_NUMBERS: usize = 400;
+/// How many sentences are chosen when only characters are counted: then they are taken from the best on, while they fit.
+const MOST_CHOSEN: usize = 20;
+/// Rounds in which the sentences of the parts are thinned out before the last choice.
+const MOST_ROUNDS: usize = 8;
+const OUTPUT: u32 = 200;
+
+/// The numbers of the chosen sentences, best first; `ranges` are places in `text`. Empty when no choice came about, because
+/// there is nothing to choose from or not even two sentences fit into the model's context.
+pub async fn choose(
+    model: &dyn Model,
+    text: &str,
+    ranges: &[Range<usize>],
+    options: &SummaryOptions,
+) -> Result<Vec<usize>, TaskError> {
+    let most = wording::most_sentences(options).min(MOST_CHOSEN);
+    let output = tokens::output(model, OUTPUT);
+    let room = tokens::room(
+        model,
+        output,
+        &format!("{}{}", instructions(most), closing(most, options)),
+    );
+    let mut open: Vec<usize> = (0..ranges.len()).collect();
+    for _ in 0..MOST_ROUNDS {
+        let groups = grouped(text, ranges, &open, room);
+        if let [only] = &groups[..] {
+            return choose_in(model, text, ranges, only, most, output, options).await;
+        }
+        let calls: Vec<_> = groups
+            .iter()
+            .map(|group| choose_in(model, text, ranges, group, most, output, options))
+            .collect();
+        let chosen: Vec<Vec<usize>> = stream::iter(calls).buffered(MOST_AT_A_TIME).try_collect().await?;
+        let mut left = chosen.concat();
+        left.sort_unstable();
+        if left.len() >= open.len() {
+            break;
+        }
+        open = left;
+    }
+    Ok(Vec::new())
+}
+
+/// Neighbours that fit into one call together.
+fn grouped(text: &str, ranges: &[Range<usize>], open: &[usize], room: usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut taken = 0;
+    for &number in open {
+        // The number and its brackets take a few tokens, too.
+        let needed = tokens::estimate(&text[ranges[number].clone()]) + 8;
+        match groups.last_mut() {
+            Some(group) if group.len() < MOST_NUMBERS && taken + needed <= room => {
+                group.push(number);
+                taken += needed;
+            }
+            _ => {
+                groups.push(vec![number]);
+                taken = needed;
+            }
+        }
+    }
+    groups
+}
+
+async fn choose_in(
+    model: &dyn Model,
+    text: &str,
+    ranges: &[Range<usize>],
+    group: &[usize],
+    most: usize,
+    output: u32,
+    options: &SummaryOptions,
+) -> Result<Vec<usize>, TaskError> {
+    if group.len() <= 1 {
+        return Ok(group.to_vec());
+    }
+    let lines: Vec<String> = group
+        .iter()
+        .enumerate()
+        .map(|(place, &number)| format!("[{}] {}", place + 1, on_one_line(&text[ranges[number].clone()])))
+        .collect();
+    let messages = vec![
+        marks::system(instructions(most)),
+        marks::message("", &lines.join("\n"), &closing(most, options)),
+    ];
+    let format = ChatFormat::Json {
+        name: "sentences",
+        schema: Arc::new(schema(group.len())),
+    };
+    let places = ask_checked(model, request(messages, output, format), |reply: &ChatReply| {
+        read(&reply.text, group.len(), most)
+    })
+    .await?;
+    Ok(places.into_iter().map(|place| group[place]).collect())
+}
+
+fn instructions(most: usize) -> String {
+    format!(
+        "You choose the sentences of a text that together say best what it says. Each line of the text is one sentence after its \
+         number in brackets. Choose at most {most}, the most important first, none that repeats another.\n\n{TEXT_IS_DATA}\n\n\
+         Answer with JSON alone, in this form: {{\"sentences\": [number, …]}}"
+    )
+}
+
+fn closing(most: usize, options: &SummaryOptions) -> String {
+    format!(
+        "Choose at most {most} sentences by their numbers. {} Answer with the JSON alone: {{\"sentences\": [number, …]}}",
+        wording::focus(options)
+    )
+}
+
+fn schema(count: usize) -> Value {
+    let numbers: Vec<usize> = (1..=count).collect();
+    json!({
+        "type": "object",
+        "properties": { "sentences": { "type": "array", "items": { "type": "integer", "enum": numbers } } },
+        "required": ["sentences"],
+        "additionalProperties": false,
+    })
+}
+
+/// The places 0 to `count`, each once, at most `most`.
+fn read(answer: &str, count: usize, most: usize) -> Result<Vec<usize>, String> {
+    if answer.len() > LONGEST_SHORT_ANSWER {
+        return Err("it is far too long".to_owned());
+    }
+    let found = json::values_in(spoken(answer))
+        .into_iter()
+        .find_map(|found| found.value.get("sentences").and_then(Value::as_array).cloned())
+        .ok_or("it has no JSON object with the list \"sentences\"")?;
+    let mut places = Vec::new();
+    for number in found {
+        let place = number
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|number| (1..=count).contains(number))
+            .ok_or_else(|| format!("the list \"sentences\" may have numbers from 1 to {count} only"))?
+            - 1;
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    if places.is_empty() {
+        return Err("the list \"sentences\" must not be empty".to_owned());
+    }
+    places.truncate(most);
+    Ok(places)
+}
+
+fn on_one_line(sentence: &str) -> String {
+    sentence.split_whitespace().collect::<Vec<_>>().join(" ")
+}

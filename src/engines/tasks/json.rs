@@ -1,0 +1,223 @@
+//! JSON out of what a model said, which may stand in prose or between code fences.
+
+use serde_json::Value;
+use std::{fmt::Write, ops::Range};
+
+/// After so many beginnings that lead nowhere, the rest is taken for prose.
+const MOST_ATTEMPTS: usize = 200;
+/// How many things that are wrong with a value are named.
+const MOST_NAMED: usize = 3;
+
+/// A JSON value and its place in the text.
+#[derive(Debug, PartialEq)]
+pub struct Found {
+    pub value: Value,
+    pub range: Range<usize>,
+}
+
+/// The objects and arrays in `text`, those inside of others left out. A text that is a value as a whole is that value. Values
+/// that are nested more than 127 deep are none.
+#[must_use]
+pub fn values_in(text: &str) -> Vec<Found> {
+    let start = text.len() - text.trim_start().len();
+    let whole = text.trim();
+    if let Ok(value) = serde_json::from_str(whole) {
+        let range = start..start + whole.len();
+        return vec![Found { value, range }];
+    }
+    let mut found = Vec::new();
+    let mut from = 0;
+    let mut attempts = 0;
+    while attempts < MOST_ATTEMPTS
+        && let Some(offset) = text[from..].find(['{', '['])
+    {
+        let start = from + offset;
+        let mut values = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
+        if let Some(Ok(value)) = values.next() {
+            let range = start..start + values.byte_offset();
+            from = range.end;
+            found.push(Found { value, range });
+        } else {
+            attempts += 1;
+            from = start + 1;
+        }
+    }
+    found
+}
+
+/// Whether `value` fits `schema`, and if not, where it does not. References lead nowhere outside of the schema, and patterns
+/// take time in proportion to the text.
+pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
+    let validator = jsonschema::options()
+        .offline()
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| format!("the schema itself cannot be used: {}", error.masked()))?;
+    let mut wrong = String::new();
+    for error in validator.iter_errors(value).take(MOST_NAMED) {
+        let gap = if wrong.is_empty() { "" } else { "; " };
+        let place = match error.instance_path().as_str() {
+            "" => "the value",
+            place => place,
+        };
+        // A `String` takes everything. The value itself is not repeated: it may be a text of the user's.
+        let _ = write!(wrong, "{gap}{place}: {}", error.masked_with("what is there"));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Where the values of an object's own fields stand: `(name, place in the text)` in order. `object` is the text of a JSON object.
+#[must_use]
+pub fn fields(object: &str) -> Vec<(&str, Range<usize>)> {
+    let mut fields = Vec::new();
+    let (mut depth, mut name, mut begin) = (0usize, None, None);
+    let mut from = 0;
+    while let Some(offset) = object[from..].find(['"', '{', '[', '}', ']', ':', ',']) {
+        let place = from + offset;
+        from = place + 1;
+        match object.as_bytes()[place] {
+            b'"' => {
+                from = string_end(object, place);
+                if depth == 1 && begin.is_none() {
+                    name = object.get(place + 1..from - 1);
+                }
+            }
+            b':' if depth == 1 => begin = Some(place + 1),
+            b'{' | b'[' => depth += 1,
+            mark => {
+                if depth == 1
+                    && let (Some(name), Some(begin)) = (name.take(), begin.take())
+                {
+                    fields.push((name, trimmed(object, begin..place)));
+                }
+                depth -= usize::from(mark != b',' && depth > 0);
+            }
+        }
+    }
+    fields
+}
+
+/// Where the strings of an array of strings stand, without their quotes.
+#[must_use]
+pub fn strings(array: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(offset) = array[from..].find('"') {
+        let begin = from + offset;
+        from = string_end(array, begin);
+        found.push(begin + 1..(from - 1).max(begin + 1));
+    }
+    found
+}
+
+/// The byte after the closing quote of the string that begins at `begin`.
+fn string_end(text: &str, begin: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut place = begin + 1;
+    while place < bytes.len() && bytes[place] != b'"' {
+        place += if bytes[place] == b'\\' { 2 } else { 1 };
+    }
+    (place + 1).min(bytes.len())
+}
+
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let slice = &text[range.clone()];
+    let start = range.start + slice.len() - slice.trim_start().len();
+    start..start + slice.trim().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::time::{Duration, Instant};
+
+    fn values(text: &str) -> Vec<Value> {
+        values_in(text).into_iter().map(|found| found.value).collect()
+    }
+
+    #[test]
+    fn values_are_found_alone_in_prose_and_between_fences() {
+        assert_eq!(values(" {\"a\": 1}\n"), [json!({"a": 1})]);
+        assert_eq!(
+            values("Sure!\n```json\n{\"a\": [1, {\"b\": \"}\"}]}\n```\nBye {x}."),
+            [json!({"a": [1, {"b": "}"}]})]
+        );
+        assert_eq!(values("{\"a\": 1} or {\"a\": 2}"), [json!({"a": 1}), json!({"a": 2})]);
+        assert_eq!(values("5"), [json!(5)]);
+        assert!(values("{\"a\": ").is_empty());
+        assert!(values("").is_empty());
+        let text = "→ {\"ü\": \"ß\"} ←";
+        assert_eq!(&text[values_in(text)[0].range.clone()], "{\"ü\": \"ß\"}");
+    }
+
+    #[test]
+    fn hostile_answers_cost_little() {
+        let begin = Instant::now();
+        for text in [
+            "{".repeat(1 << 20),
+            "[".repeat(1 << 20),
+            "{\"a\":".repeat(1 << 18),
+            "[\"".repeat(1 << 19),
+            "{\"a\":\"".to_owned() + &"x".repeat(1 << 20),
+            "{\"k { ".repeat(1 << 18),
+        ] {
+            assert!(values_in(&text).is_empty());
+            fields(&text);
+            strings(&text);
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn fields_and_strings_have_their_places() {
+        let object =
+            r#"{ "a\"b": "x, \"label\": \"y\"", "list" : ["p", "q\\"] ,"label":"z" , "deep": {"label": "no"}}"#;
+        let found: Vec<(&str, &str)> = fields(object)
+            .into_iter()
+            .map(|(name, range)| (name, &object[range]))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (r#"a\"b"#, r#""x, \"label\": \"y\"""#),
+                ("list", r#"["p", "q\\"]"#),
+                ("label", "\"z\""),
+                ("deep", r#"{"label": "no"}"#),
+            ]
+        );
+        let list = found[1].1;
+        let found: Vec<&str> = strings(list).into_iter().map(|range| &list[range]).collect();
+        assert_eq!(found, ["p", r"q\\"]);
+    }
+
+    #[test]
+    fn values_are_held_to_their_schema_and_not_repeated() {
+        let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
+        assert_eq!(validate(&schema, &json!({"n": 1})), Ok(()));
+        let wrong = validate(&schema, &json!({"n": "secret"})).unwrap_err();
+        assert!(
+            wrong.contains("/n") && wrong.contains("integer") && !wrong.contains("secret"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn references_never_leave_the_schema() {
+        for address in [
+            "https://example.org/schema.json",
+            "file:///etc/passwd",
+            "http://127.0.0.1:1/",
+        ] {
+            let wrong = validate(&json!({"$ref": address}), &json!(1)).unwrap_err();
+            assert!(wrong.starts_with("the schema itself"), "{wrong}");
+        }
+        assert_eq!(
+            validate(
+                &json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "integer"}}}),
+                &json!(1)
+            ),
+            Ok(())
+        );
+    }
+}

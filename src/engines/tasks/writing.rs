@@ -1,0 +1,117 @@
+//! Abstractive summaries: the model writes. A text that does not fit is turned into notes first, part by part and again, until
+//! what is left fits.
+
+use super::{
+    Model, TaskError,
+    asking::{ask_text, request, spoken},
+    marks, splitting, tokens, wording,
+};
+use crate::{domain::answers::SummaryOptions, engines::chat::ChatFormat};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{BoxFuture, FutureExt},
+    stream,
+};
+use std::borrow::Cow;
+
+/// So many parts of one text are worked on at a time.
+pub const MOST_AT_A_TIME: usize = 4;
+/// The notes of a part may take this share of what a part may have, so that every round leaves at most a quarter.
+const SHARE_OF_NOTES: usize = 4;
+/// A quarter of a quarter and so on: far more text than a request can bring.
+const MOST_ROUNDS: usize = 8;
+/// How often a part that the provider finds too long is halved, or the whole is.
+const MOST_HALVINGS: usize = 4;
+/// With less room for text than this, no sentence can be summarised.
+const LEAST_ROOM: usize = 32;
+
+/// What the model wrote, as it wrote it. Only the last call, which sees the whole text or the notes of all its parts, hands its
+/// pieces on.
+pub async fn write(model: &dyn Model, text: &str, options: &SummaryOptions) -> Result<String, TaskError> {
+    let output = tokens::output(model, wording::output(options));
+    let mut room = tokens::room(model, output, "").saturating_sub(wording::taken(options));
+    if room < LEAST_ROOM {
+        return Err(TaskError::too_long("the instructions alone fill the model's context"));
+    }
+    let mut current = Cow::Borrowed(text);
+    let (mut rounds, mut halvings) = (0, 0);
+    loop {
+        let size = tokens::estimate(&current);
+        if size <= room {
+            match last_call(model, &current, output, options).await {
+                Err(error) if error.is_too_long() && halvings < MOST_HALVINGS && room >= 2 * LEAST_ROOM => {
+                    halvings += 1;
+                    room = size.min(room) / 2;
+                }
+                outcome => return outcome,
+            }
+            continue;
+        }
+        rounds += 1;
+        let notes = notes_of_all(model, &current, room, options).await?;
+        // Notes that are no shorter lead nowhere: what fits of them is used.
+        current = if rounds == MOST_ROUNDS || tokens::estimate(&notes) >= size {
+            Cow::Owned(splitting::fitting(&notes, room).to_owned())
+        } else {
+            Cow::Owned(notes)
+        };
+    }
+}
+
+async fn last_call(model: &dyn Model, text: &str, output: u32, options: &SummaryOptions) -> Result<String, TaskError> {
+    let messages = vec![
+        marks::system(wording::for_summary(options)),
+        marks::message(&wording::focus(options), text, &wording::task_again(options, text)),
+    ];
+    let reply = ask_text(model, request(messages, output, ChatFormat::Text), true).await?;
+    Ok(spoken(&reply.text).trim().to_owned())
+}
+
+/// The notes of all parts in order.
+async fn notes_of_all(
+    model: &dyn Model,
+    text: &str,
+    room: usize,
+    options: &SummaryOptions,
+) -> Result<String, TaskError> {
+    let calls: Vec<_> = splitting::split(text, room)
+        .into_iter()
+        .map(|part| notes_of(model, part, room, options, MOST_HALVINGS))
+        .collect();
+    let notes: Vec<String> = stream::iter(calls).buffered(MOST_AT_A_TIME).try_collect().await?;
+    Ok(notes.join("\n"))
+}
+
+/// The notes of one part, or of its halves when the provider finds it too long.
+fn notes_of<'a>(
+    model: &'a dyn Model,
+    part: &'a str,
+    room: usize,
+    options: &'a SummaryOptions,
+    halvings: usize,
+) -> BoxFuture<'a, Result<String, TaskError>> {
+    async move {
+        let most = u32::try_from(room / SHARE_OF_NOTES).unwrap_or(u32::MAX).max(8);
+        let messages = vec![
+            marks::system(wording::for_notes(options)),
+            marks::message("", part, &wording::notes_again(options, part)),
+        ];
+        let output = tokens::output(model, most);
+        match ask_text(model, request(messages, output, ChatFormat::Text), false).await {
+            Ok(reply) => Ok(spoken(&reply.text).trim().to_owned()),
+            Err(error) if error.is_too_long() && halvings > 0 => {
+                let half = room.min(tokens::estimate(part)) / 2;
+                if half < LEAST_ROOM / 2 {
+                    return Err(error);
+                }
+                let mut notes = Vec::new();
+                for smaller in splitting::split(part, half) {
+                    notes.push(notes_of(model, smaller, half, options, halvings - 1).await?);
+                }
+                Ok(notes.join("\n"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+    .boxed()
+}
