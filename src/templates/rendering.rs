@@ -11,7 +11,6 @@ use minijinja::{
     value::{Rest, Serde, Value, ValueKind},
 };
 use std::{
-    fmt::Write as _,
     io,
     sync::{
         Arc, Mutex, PoisonError,
