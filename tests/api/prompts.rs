@@ -157,9 +157,9 @@ async fn each_bad_field_is_named_by_its_place() {
     app.post("/api/prompts", bad).await.invalid_at(&[
         "/name",
         "/user",
+        "/output_schema",
         "/max_output_tokens",
         "/temperature",
-        "/output_schema",
     ]);
     let bad = json!({
         "name": "Bad",

@@ -27,8 +27,8 @@ async fn a_row_comes_back_as_it_went() {
             assert!(prompts::insert(&mut tx, one).await.unwrap());
             let by_id = prompts::find(&mut tx, &NameOrId::Id(one.id)).await.unwrap();
             assert_eq!(by_id.as_ref(), Some(one));
-            let by_slug = prompts::find(&mut tx, &NameOrId::Name(one.slug.to_string()));
-            assert_eq!(by_slug.await.unwrap().as_ref(), Some(one));
+            let slug = NameOrId::Name(one.slug.to_string());
+            assert_eq!(prompts::find(&mut tx, &slug).await.unwrap().as_ref(), Some(one));
         }
         let (taken, same) = (prompt("full"), std::slice::from_ref(&full));
         assert!(!prompts::insert(&mut tx, &taken).await.unwrap());
