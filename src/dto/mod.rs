@@ -15,6 +15,7 @@ mod marks;
 pub mod page;
 pub mod problem;
 mod problem_codes;
+pub mod prompt_previews;
 pub mod prompts;
 pub mod responses;
 pub mod sign_in;

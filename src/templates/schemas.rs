@@ -97,9 +97,7 @@ pub(super) fn check_schema(pointer: &str, schema: &Schema) -> Result<()> {
         patterns: 0,
         extents: HashMap::new(),
     };
-    let extent = walk
-        .schema(&root, String::new(), 0)
-        .map_err(|error| error.within(pointer))?;
+    let extent = walk.schema(&root, "", 0).map_err(|error| error.within(pointer))?;
     if extent.size > LARGEST_EXPANSION {
         let message = format!("stands for more than {LARGEST_EXPANSION} schemas when every `$ref` is written out");
         return Err(Error::invalid(pointer, message));
@@ -155,8 +153,8 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn schema(&mut self, schema: &Value, place: String, depth: usize) -> Result<Extent> {
-        check_depth(&place, depth)?;
+    fn schema(&mut self, schema: &Value, place: &str, depth: usize) -> Result<Extent> {
+        check_depth(place, depth)?;
         let mut extent = Extent { size: 1, height: 0 };
         let Value::Object(keywords) = schema else {
             return Ok(extent);
@@ -192,16 +190,16 @@ impl Walk<'_> {
         match value {
             Value::Object(named) if OF_NAMED_SCHEMAS.contains(&keyword) => {
                 for (name, one) in named {
-                    extent = extent.with(self.schema(one, format!("{place}/{}", escape(name)), depth)?);
+                    extent = extent.with(self.schema(one, &format!("{place}/{}", escape(name)), depth)?);
                 }
             }
             Value::Array(list) if OF_SCHEMAS.contains(&keyword) => {
                 for (index, one) in list.iter().enumerate() {
-                    extent = extent.with(self.schema(one, format!("{place}/{index}"), depth)?);
+                    extent = extent.with(self.schema(one, &format!("{place}/{index}"), depth)?);
                 }
             }
             Value::Object(_) if OF_SCHEMAS.contains(&keyword) => {
-                extent = self.schema(value, place.to_owned(), depth)?;
+                extent = self.schema(value, place, depth)?;
             }
             _ => {}
         }
@@ -231,7 +229,7 @@ impl Walk<'_> {
             return Err(Error::invalid(place, "names a place that is not there"));
         };
         self.extents.insert(target.to_owned(), None);
-        let extent = self.schema(schema, target.to_owned(), depth)?;
+        let extent = self.schema(schema, target, depth)?;
         self.extents.insert(target.to_owned(), Some(extent));
         Ok(extent)
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const NOTE: &str = "/api/collections/notes/documents/N-1";
 
 /// A server with one thing of every kind that can change: address, a body for PATCH.
-async fn with_everything() -> (TestApp, [(&'static str, Value); 3]) {
+async fn with_everything() -> (TestApp, [(&'static str, Value); 4]) {
     let app = TestApp::with_notes().await;
     app.note(json!({"external_id": "N-1", "text": "Water the plants."}))
         .await;
@@ -14,10 +14,14 @@ async fn with_everything() -> (TestApp, [(&'static str, Value); 3]) {
     app.post("/api/taxonomies", json!({"name": "Topic", "labels": labels}))
         .await
         .created();
+    app.post("/api/prompts", json!({"name": "Reply", "user": "Reply."}))
+        .await
+        .created();
     let things = [
         ("/api/collections/notes", json!({"description": "Changed."})),
         (NOTE, json!({"title": "Changed."})),
         ("/api/taxonomies/topic", json!({"description": "Changed."})),
+        ("/api/prompts/reply", json!({"description": "Changed."})),
     ];
     (app, things)
 }

@@ -78,9 +78,8 @@ async fn every_documented_example_succeeds_on_the_sample_data() {
     for operation in &operations {
         let answer = run_example(&app, operation).await;
         let expected: &[u16] = match operation.id() {
-            "createCollection" | "createTaxonomy" | "createDocument" | "putDocument" | "createUser" | "createKey" => {
-                &[201]
-            }
+            "createCollection" | "createTaxonomy" | "createPrompt" | "createDocument" | "putDocument"
+            | "createUser" | "createKey" => &[201],
             "logout" | "logoutAll" | "changePassword" => &[204],
             _ if operation.method == "DELETE" => &[204],
             _ => &[200],
@@ -149,10 +148,12 @@ async fn loading_the_sample_again_changes_nothing() {
         let documents = app.get("/api/collections/tickets/documents?limit=200").await;
         let analyses = app.get("/api/analyses?limit=200").await;
         let taxonomies = app.get("/api/taxonomies").await;
+        let prompts = app.get("/api/prompts").await;
         (
             documents.ok().body.clone(),
             analyses.ok().body.clone(),
             taxonomies.ok().body.clone(),
+            prompts.ok().body.clone(),
         )
     };
     let before = everything().await;

@@ -45,6 +45,7 @@ mod limits;
 mod operations;
 mod pages;
 mod permission_walk;
+mod prompts;
 mod reach;
 mod reach_of_analyses;
 mod rights_end;

@@ -17,10 +17,11 @@ use synoptic::{
         collections::Collection,
         documents::{Document, DocumentHead},
         emails::Email,
-        identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, SessionId, TaxonomyId, UserId},
+        identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, PromptId, SessionId, TaxonomyId, UserId},
         labels::{Label, LabelId},
         permissions::{Role, Scopes},
         principal::{Principal, PrincipalId, Reach},
+        prompts::Prompt,
         sessions::{Session, SignInMethod},
         taxonomies::Taxonomy,
         text_fields::Slug,
@@ -94,6 +95,25 @@ pub fn taxonomy(name: &str) -> Taxonomy {
         description: "What it is about.".to_owned(),
         threshold: Some(0.25),
         labels: Json(vec![label("billing"), label("other")]),
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub fn prompt(name: &str) -> Prompt {
+    let schema = json!({"type": "object", "properties": {"tön": {"enum": ["a", 1.5, null, 1e20]}}});
+    Prompt {
+        id: PromptId::generate(),
+        slug: slug(name),
+        version: 1,
+        name: name.to_owned(),
+        description: "Writes 漢字.".to_owned(),
+        system_template: "Be {{ tön }}.".to_owned(),
+        user_template: "{% if true %}'\"{{ document }}{% endif %}".to_owned(),
+        variables: Json(schema.as_object().unwrap().clone()),
+        output_schema: Some(Json(schema.as_object().unwrap().clone())),
+        max_output_tokens: Some(400),
+        temperature: Some(0.1 + 0.2),
         created_at: at(0),
         updated_at: at(0),
     }

@@ -19,6 +19,7 @@ mod collections;
 mod document_lists;
 mod documents;
 mod idempotency;
+mod prompts;
 mod reach;
 mod replicas;
 mod sample;

@@ -20,7 +20,7 @@ fn reply() -> PromptFields {
     PromptFields {
         name: "Ticket reply".to_owned(),
         description: "Writes a reply to a support ticket.".to_owned(),
-        system: "You answer support tickets about {{ product }}. Write in a {{ tone }} tone, in the language of the ticket. \
+        system: "You answer customers of {{ product }}. Write in a {{ tone }} tone, in the language of the ticket. \
                  Promise nothing that the ticket does not ask about, and do not invent facts."
             .to_owned(),
         user: "Write a reply to this ticket, at most 120 words, without a subject line.\n{{ document }}".to_owned(),
@@ -43,7 +43,7 @@ fn facts() -> PromptFields {
     PromptFields {
         name: "Ticket facts".to_owned(),
         description: "Takes out of a ticket what a form would ask for.".to_owned(),
-        system: "You read support tickets and answer with JSON only. Say only what the ticket says.".to_owned(),
+        system: "You read a support ticket and answer with JSON only. Say only what the ticket says.".to_owned(),
         user: "Which product is the ticket about, how urgent is it, and what does the customer want?\n{{ document }}"
             .to_owned(),
         variables: schema(&json!({"type": "object", "properties": {}, "additionalProperties": false})),
