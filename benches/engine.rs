@@ -80,7 +80,7 @@ fn main() -> std::io::Result<()> {
         length: SummaryLength::Sentences(3),
         order: SentenceOrder::Offset,
         preset: SummaryPreset::General,
-        focus: None,
+        ..SummaryOptions::default()
     };
     let mut output = std::io::stdout().lock();
     writeln!(

@@ -65,7 +65,7 @@ fn answer(engine: &EmbeddedEngine, request: &Request) -> Value {
                 length,
                 order: SentenceOrder::Offset,
                 preset: *preset,
-                focus: None,
+                ..SummaryOptions::default()
             };
             let begin = Instant::now();
             let summaries: Vec<String> = texts.iter().map(|text| engine.summarize(text, &options).text).collect();

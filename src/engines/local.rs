@@ -1,9 +1,9 @@
-//! The embedded engine behind the common trait: long texts are worked on off the request threads, and what was learnt from
+//! The embedded engine as the router asks it: long texts are worked on off the request threads, and what was learnt from
 //! a set of labels is kept for the next text.
 
 use super::{
-    Engine, LabelSet, LabelSetKey,
-    embedded::{Classifier, DEFAULT_THRESHOLD, EmbeddedEngine, with_all_labels},
+    LabelSet, LabelSetKey,
+    embedded::{Classifier, EmbeddedEngine, with_all_labels},
     question::{GenerationQuestion, Question},
 };
 use crate::{
@@ -114,10 +114,7 @@ impl LocalEngine {
     /// fails where the answer must be JSON or the prompt has no data.
     pub async fn generate(&self, question: &GenerationQuestion) -> Result<Generation> {
         if let Some(reason) = cannot_generate(question) {
-            return Err(Error::Unavailable {
-                message: format!("the embedded engine {reason}").into(),
-                source: None,
-            });
+            return Err(Error::invalid("/engine", format!("the embedded engine {reason}")));
         }
         let options = SummaryOptions {
             length: SummaryLength::Sentences(STAND_IN_SENTENCES),
@@ -169,37 +166,24 @@ impl LocalEngine {
     }
 }
 
-impl Engine for LocalEngine {
-    fn name(&self) -> &'static str {
-        "embedded"
+impl LocalEngine {
+    /// Which model, with what distinguishes its versions.
+    pub const MODEL: &'static str = "static-minilm-256";
+
+    async fn summarize(&self, text: Arc<str>, options: SummaryOptions) -> Result<Summary> {
+        if text.len() <= SHORT_TEXT {
+            return Ok(self.engine.summarize(&text, &options));
+        }
+        let engine = Arc::clone(&self.engine);
+        run_apart(move || engine.summarize(&text, &options)).await
     }
 
-    fn model(&self) -> &'static str {
-        "static-minilm-256"
-    }
-
-    fn summarize(&self, text: Arc<str>, options: SummaryOptions) -> BoxFuture<'_, Result<Summary>> {
-        Box::pin(async move {
-            if text.len() <= SHORT_TEXT {
-                return Ok(self.engine.summarize(&text, &options));
-            }
-            let engine = Arc::clone(&self.engine);
-            run_apart(move || engine.summarize(&text, &options)).await
-        })
-    }
-
-    fn classify(&self, text: Arc<str>, labels: LabelSet, threshold: f64) -> BoxFuture<'_, Result<Classification>> {
-        Box::pin(async move {
-            let classifier = self.classifier(labels).await?;
-            if text.len() <= SHORT_TEXT {
-                return Ok(classifier.classify(&text, threshold));
-            }
-            run_apart(move || classifier.classify(&text, threshold)).await
-        })
-    }
-
-    fn default_threshold(&self) -> f64 {
-        DEFAULT_THRESHOLD
+    async fn classify(&self, text: Arc<str>, labels: LabelSet, threshold: f64) -> Result<Classification> {
+        let classifier = self.classifier(labels).await?;
+        if text.len() <= SHORT_TEXT {
+            return Ok(classifier.classify(&text, threshold));
+        }
+        run_apart(move || classifier.classify(&text, threshold)).await
     }
 }
 

@@ -1,4 +1,5 @@
-//! What answers. Services know only the trait; the embedded engine is always there, with no key and no network.
+//! What answers: the embedded engine, which is always there, with no key and no network, and the models of configured providers. The
+//! services ask the router, which knows them all.
 
 pub mod chat;
 pub mod embedded;
@@ -15,13 +16,7 @@ pub use local::LocalEngine;
 pub use meter::{Hold, Meter, NoMeter, PlannedCall, SettledCall};
 pub use question::{GenerationQuestion, Question};
 
-use crate::domain::{
-    Result,
-    answers::{Classification, Summary, SummaryOptions},
-    identifiers::TaxonomyId,
-    labels::Label,
-};
-use futures_util::future::BoxFuture;
+use crate::domain::{identifiers::TaxonomyId, labels::Label};
 use std::sync::Arc;
 
 /// A set of labels to choose from, with a name under which what was learnt from it can be kept.
@@ -38,21 +33,4 @@ pub enum LabelSetKey {
     Taxonomy(TaxonomyId, i64),
     /// SHA-256 over labels that came with a request.
     Inline([u8; 32]),
-}
-
-/// Something that summarises and classifies.
-pub trait Engine: Send + Sync {
-    /// The name in answers, filters and metrics.
-    fn name(&self) -> &'static str;
-
-    /// Which model, with what distinguishes its versions.
-    fn model(&self) -> &'static str;
-
-    fn summarize(&self, text: Arc<str>, options: SummaryOptions) -> BoxFuture<'_, Result<Summary>>;
-
-    /// Chooses one of the labels, or abstains when the best one's probability is below the threshold.
-    fn classify(&self, text: Arc<str>, labels: LabelSet, threshold: f64) -> BoxFuture<'_, Result<Classification>>;
-
-    /// The threshold when neither the request nor the taxonomy has one.
-    fn default_threshold(&self) -> f64;
 }

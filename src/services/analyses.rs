@@ -23,7 +23,7 @@ use crate::{
         principal::{Actor, Reach},
         text_fields::NameOrId,
     },
-    engines::{Engine, router::Plan},
+    engines::{embedded::DEFAULT_THRESHOLD, router::Plan},
     repositories::analyses,
     text::hash_text,
 };
@@ -71,8 +71,7 @@ impl Analyses {
         source: LabelSource,
         wish: ClassificationWish,
     ) -> Result<ClassificationTask> {
-        let default = self.answering.router.embedded().default_threshold();
-        self.label_sets.look_up(source, wish, default).await
+        self.label_sets.look_up(source, wish, DEFAULT_THRESHOLD).await
     }
 
     /// Analyses one input and records the answer, unless it was given before.

@@ -16,7 +16,7 @@ use synoptic::{
         text_fields::NameOrId,
     },
     services::{
-        analysis_tasks::{Input, LabelSource, Task},
+        analysis_tasks::{ClassificationWish, Input, LabelSource, Order, Task},
         collections::CollectionPatch,
         document_drafts::DocumentPatch,
         documents::OnConflict,
@@ -262,7 +262,12 @@ async fn taxonomies_are_read_by_all_and_changed_by_those_who_reach_everything() 
         name: named("topic"),
         version: None,
     };
-    let task = Task::Classification(analyses.classification(me, source(), None).await.unwrap());
+    let task = Order::embedded(Task::Classification(
+        analyses
+            .classification(me, source(), ClassificationWish::default())
+            .await
+            .unwrap(),
+    ));
     analyses
         .run(&world.operator, Input::Document(world.memo.id), &task)
         .await
@@ -272,7 +277,7 @@ async fn taxonomies_are_read_by_all_and_changed_by_those_who_reach_everything() 
         .list(me, AnalysisFilter::default(), None, Some(&named("topic")), first(10))
         .await
         .unwrap();
-    assert_eq!(listed.rows, [by_me]);
+    assert_eq!(listed.rows, [std::sync::Arc::unwrap_or_clone(by_me.analysis)]);
 
     assert_eq!(taxonomies.get(me, &named("topic")).await.unwrap(), topic);
     assert_eq!(taxonomies.get_version(me, &named("topic"), 1).await.unwrap(), topic);

@@ -82,10 +82,10 @@ async fn a_document_out_of_reach_is_not_analysed() {
     ];
     let answers = analyses.run_batch(me, inputs.map(Ok).into(), &summary()).await.unwrap();
     let [note, memo, gone_too, inline] = <[_; 4]>::try_from(answers).unwrap();
-    assert_eq!(note.unwrap().document_id, Some(world.note.id));
+    assert_eq!(note.unwrap().analysis.document_id, Some(world.note.id));
     absent(memo, "document", world.memo.id);
     absent(gone_too, "document", gone);
-    assert_eq!(inline.unwrap().created_by, me.principal.key_id());
+    assert_eq!(inline.unwrap().analysis.created_by, me.principal.key_id());
 
     let both = [world.note.clone(), world.memo.clone()];
     world.ask(&world.operator, Input::Document(world.memo.id)).await;
@@ -186,6 +186,7 @@ async fn analyses_are_paged_without_gaps_and_leaks() {
                 .run(actor, input, &summary())
                 .await
                 .unwrap()
+                .analysis
                 .id
         };
         ask(&world.operator, Input::Document(world.memo.id)).await;

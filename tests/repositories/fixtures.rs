@@ -2,16 +2,17 @@
 
 use serde_json::json;
 use sqlx::types::Json;
-use std::sync::Arc;
+use std::time::Duration;
 use synoptic::{
+    cache::AnswerCache,
     config::Auth,
     db::{Db, Tx},
     domain::{
         Clock, Timestamp,
-        analyses::{Analysis, AnalysisKind, AnalysisOptions, AnalysisOutput},
+        analyses::{Analysis, AnalysisKind, AnalysisOptions, AnalysisOutput, RecordedUsage},
         answers::{
-            Classification, LabelScore, SentenceOrder, Summary, SummaryLength, SummaryOptions, SummaryPreset,
-            SummarySentence,
+            Classification, ConfidenceSource, LabelScore, SentenceOrder, SourceAnchor, Summary, SummaryLength,
+            SummaryMethod, SummaryOptions, SummaryPreset, SummarySentence, SummaryStyle, WrittenSentence,
         },
         api_keys::{ApiKeyRow, SecretKey},
         collections::Collection,
@@ -19,6 +20,7 @@ use synoptic::{
         emails::Email,
         identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, PromptId, SessionId, TaxonomyId, UserId},
         labels::{Label, LabelId},
+        money::MicroDollars,
         permissions::{Role, Scopes},
         principal::{Principal, PrincipalId, Reach},
         prompts::Prompt,
@@ -27,7 +29,7 @@ use synoptic::{
         text_fields::Slug,
         users::{UserRow, UserState},
     },
-    engines::LocalEngine,
+    engines::router::Router,
     on, repositories,
     services::{Foundation, Services},
     telemetry::metrics::Metrics,
@@ -131,6 +133,9 @@ pub fn summary(document: Option<&Document>, seconds: u32) -> Analysis {
         order: SentenceOrder::Rank,
         preset: SummaryPreset::News,
         focus: Some("rain".to_owned()),
+        method: Some(SummaryMethod::Abstractive),
+        style: SummaryStyle::Bullets,
+        language: Some("de".to_owned()),
     };
     Analysis {
         id: AnalysisId::generate(),
@@ -148,9 +153,31 @@ pub fn summary(document: Option<&Document>, seconds: u32) -> Analysis {
         output: Json(AnalysisOutput::Summary(Summary {
             text: "It rained.".to_owned(),
             sentences: vec![sentence],
+            written: vec![WrittenSentence {
+                text: "Rain fell.".to_owned(),
+                support: 0.1 + 0.7,
+                supported: true,
+                sources: vec![SourceAnchor {
+                    offset: 3,
+                    length: 10,
+                    score: 0.3,
+                }],
+            }],
         })),
         duration_us: 1_234,
         degraded: false,
+        degraded_reason: Some("the provider `x` failed".to_owned()),
+        prompt_id: None,
+        prompt_version: None,
+        usage: RecordedUsage {
+            input_tokens: 1_000,
+            cached_input_tokens: 400,
+            output_tokens: 50,
+            cost_microdollars: MicroDollars(1_234),
+            calls: 2,
+            usage_estimated: true,
+        },
+        cache_key: Some(vec![7; 32]),
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
         created_by: None,
         created_by_user: None,
@@ -162,7 +189,10 @@ pub fn classification(document: Option<&Document>, taxonomy: &Taxonomy, label: O
     let label = label.map(|label| LabelId(label.to_owned()));
     let answer = Classification {
         label: label.clone(),
-        confidence: 0.75,
+        labels: Vec::new(),
+        confidence: Some(0.75),
+        confidence_source: ConfidenceSource::Embedded,
+        rationale: None,
         scores: vec![LabelScore {
             label: LabelId("billing".to_owned()),
             score: 0.75,
@@ -179,6 +209,8 @@ pub fn classification(document: Option<&Document>, taxonomy: &Taxonomy, label: O
         options: Json(AnalysisOptions::Classification {
             threshold: 0.25,
             inline_labels: None,
+            multi_label: false,
+            rationale: true,
         }),
         output: Json(AnalysisOutput::Classification(answer)),
         degraded: true,
@@ -312,13 +344,16 @@ pub fn principal(id: PrincipalId, reach: Reach) -> Principal {
 
 /// The services of a server over this database.
 pub fn services(db: &Db, auth: Auth, tasks: &TaskTracker) -> Services {
+    let metrics = Metrics::new("test").unwrap();
     Services::new(Foundation {
         db: db.clone(),
         clock: Clock::system(),
-        engine: Arc::new(LocalEngine::default()),
+        router: Router::embedded_only(&metrics),
+        cache: AnswerCache::new(&synoptic::config::Cache::default()).unwrap(),
+        cache_ttl: Duration::from_hours(1),
         auth,
         oidc: None,
-        metrics: Metrics::new("test").unwrap(),
+        metrics,
         tasks: tasks.clone(),
     })
 }

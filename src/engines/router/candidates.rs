@@ -34,7 +34,7 @@ pub(super) async fn answer_of(
     };
     let outcome = match question {
         Question::Summary { text, options } => {
-            let summary = Box::pin(tasks::summarize(&metered, embedded.engine(), text, options)).await;
+            let summary = Box::pin(tasks::summarize(&metered, embedded.embedded(), text, options)).await;
             summary.map(AnalysisOutput::Summary)
         }
         Question::Classification { text, labels, options } => {

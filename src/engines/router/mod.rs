@@ -257,18 +257,32 @@ impl Router {
         Ok(Some(answer))
     }
 
+    /// The embedded engine's answer, in place of those who have failed if some have.
     async fn answer_embedded(&self, plan: &Plan, question: &Question, failure: Option<String>) -> Result<Answered> {
         let cannot = self.embedded.cannot(question);
-        let degraded = match (failure, cannot) {
+        let cannot = cannot.map(|what| format!("the embedded engine {what}"));
+        let degraded = match (failure.clone(), cannot) {
             (None, Some(cannot)) if plan.is_embedded_by_choice() => return Err(Error::invalid("/engine", cannot)),
             (Some(failure), Some(cannot)) => Some(format!("{failure}; {cannot}")),
             (Some(reason), None) | (None, Some(reason)) => Some(reason),
-            (None, None) => None,
+            (None, None) => {
+                let stands_in = matches!(question, Question::Generation(_)) && !plan.is_embedded_by_choice();
+                stands_in.then(|| "no model is configured: these are sentences of the text".to_owned())
+            }
+        };
+        let output = match (self.embedded.answer(question).await, failure) {
+            (Ok(output), _) => output,
+            // Not the request is at fault, but those who were to answer it.
+            (Err(Error::Invalid(_)), Some(message)) => {
+                let retry_after = None;
+                return Err(Error::Upstream { message, retry_after });
+            }
+            (Err(error), _) => return Err(error),
         };
         Ok(Answered {
-            output: self.embedded.answer(question).await?,
+            output,
             engine: config::EMBEDDED.to_owned(),
-            model: super::Engine::model(&self.embedded).to_owned(),
+            model: LocalEngine::MODEL.to_owned(),
             usage: Usage::default(),
             degraded,
         })

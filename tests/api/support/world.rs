@@ -16,7 +16,7 @@ use synoptic::{
         text_fields::NameOrId,
     },
     services::{
-        analysis_tasks::{Input, Task},
+        analysis_tasks::{Input, Order, Task},
         documents::OnConflict,
     },
 };
@@ -87,7 +87,8 @@ impl World {
 
     pub async fn ask(&self, actor: &Actor, input: Input) -> Analysis {
         self.app.tick();
-        self.app.services.analyses.run(actor, input, &summary()).await.unwrap()
+        let given = self.app.services.analyses.run(actor, input, &summary()).await.unwrap();
+        Arc::unwrap_or_clone(given.analysis)
     }
 
     /// Everything that a list shows, page by page.
@@ -149,8 +150,8 @@ pub fn fields(external_id: &str, text: &str) -> DocumentFields {
     }
 }
 
-pub fn summary() -> Task {
-    Task::Summary(SummaryOptions::default())
+pub fn summary() -> Order {
+    Order::embedded(Task::Summary(SummaryOptions::default()))
 }
 
 pub fn named<Id>(name: &str) -> NameOrId<Id> {
