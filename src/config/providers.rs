@@ -1,7 +1,7 @@
 //! `[[providers]]`: servers of the OpenAI protocol that can be asked, their models and what those cost.
 
 use super::secrets::Secret;
-use crate::domain::money::{Price, Prices};
+use crate::domain::prices::{Price, Prices};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 

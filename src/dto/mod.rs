@@ -12,6 +12,7 @@ pub mod documents;
 pub mod generate;
 pub mod keys;
 mod marks;
+pub mod outputs;
 pub mod page;
 pub mod problem;
 mod problem_codes;

@@ -1,9 +1,10 @@
 //! Bodies of `POST /api/summarize`.
 
 use super::{
-    analyses::{AnalysisInput, EXAMPLE_TEXT, Method, example_inputs, input, inputs},
+    analyses::{AnalysisInput, EXAMPLE_TEXT, example_inputs, input, inputs},
     asking::{Cache, choices},
     body::objects,
+    outputs::Method,
 };
 use crate::{
     domain::{

@@ -14,11 +14,7 @@ use super::{
 };
 use crate::{
     config,
-    domain::{
-        Error,
-        money::{MicroDollars, Prices},
-        usage::Usage,
-    },
+    domain::{Error, money::MicroDollars, prices::Prices, usage::Usage},
 };
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use breaker::Breaker;
