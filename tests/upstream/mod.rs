@@ -106,7 +106,13 @@ impl Upstream {
 
     /// Of one model.
     pub fn counts(&self, model: &str) -> Counts {
-        self.state.counts.lock().unwrap().get(model).copied().unwrap_or_default()
+        self.state
+            .counts
+            .lock()
+            .unwrap()
+            .get(model)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Of all models together.
@@ -279,9 +285,5 @@ fn input_tokens(body: &Value) -> i64 {
         .iter()
         .map(|message| (text(message, "role"), text(message, "content")))
         .collect();
-    tokenizer::count_messages(
-        messages
-            .iter()
-            .map(|(role, content)| (role.as_str(), content.as_str())),
-    )
+    tokenizer::count_messages(messages.iter().map(|(role, content)| (role.as_str(), content.as_str())))
 }

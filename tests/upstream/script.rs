@@ -156,7 +156,11 @@ impl Answer {
             _ => reply,
         };
         let mut tokens = reply.tokens();
-        let mut finish = if name == "content-filter" { "content_filter" } else { "stop" };
+        let mut finish = if name == "content-filter" {
+            "content_filter"
+        } else {
+            "stop"
+        };
         // A text has at most as many tokens as bytes, so that most need no counting.
         if name != "overlong" && reply.text.len() as i64 > most {
             let text = |tokens: &[(String, f64)]| tokens.iter().map(|(token, _)| token.as_str()).collect::<String>();
@@ -201,7 +205,8 @@ impl Answer {
         let text = self.text();
         let choice = json!({"index": 0, "message": {"role": "assistant", "content": text},
                             "finish_reason": self.finish, "logprobs": self.logprobs(&self.tokens)});
-        let mut body = json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
+        let mut body =
+            json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
         if self.with_usage {
             body["usage"] = self.usage(tokenizer::count(&text));
         }
@@ -213,7 +218,10 @@ impl Answer {
                 bytes.truncate(bytes.len() - body.len() / 2);
                 vec![Step::Piece(text, bytes), Step::Reset]
             }
-            "overlong" => vec![Step::Piece(text, http::whole(200, &[], &format!("{body}{}", " ".repeat(4 << 20))))],
+            "overlong" => vec![Step::Piece(
+                text,
+                http::whole(200, &[], &format!("{body}{}", " ".repeat(4 << 20))),
+            )],
             _ => vec![Step::Piece(text, http::whole(200, &[], &body))],
         }
     }
@@ -248,7 +256,9 @@ impl Answer {
                     return steps;
                 }
                 "drip" => steps.push(Step::Pause(Duration::from_millis(number as u64))),
-                "keepalive" => steps.push(Step::Bytes(http::chunk(b": still there\n\nevent: keepalive\ndata: {}\n\n"))),
+                "keepalive" => steps.push(Step::Bytes(http::chunk(
+                    b": still there\n\nevent: keepalive\ndata: {}\n\n",
+                ))),
                 "reset-midway" if place == 3 => {
                     steps.push(Step::Reset);
                     return steps;
@@ -258,7 +268,8 @@ impl Answer {
                     break;
                 }
                 "error-in-stream" if place == 3 => {
-                    let error = json!({"error": {"message": "A message that quotes.", "type": "server_error", "code": 503}});
+                    let error =
+                        json!({"error": {"message": "A message that quotes.", "type": "server_error", "code": 503}});
                     steps.push(Step::Bytes(event(&error)));
                     break;
                 }

@@ -1,0 +1,112 @@
+//! The books: set aside before, settled after, whatever happened.
+
+use crate::support::{World, context, listening, request};
+use serde_json::json;
+use std::time::Duration;
+use synoptic::{
+    domain::usage::Usage,
+    engines::provider::{Answered, CallError},
+};
+use tokio::time::sleep;
+
+#[tokio::test]
+async fn what_the_books_refuse_is_not_sent() {
+    let world = World::new("ok").await;
+    *world.books.refuse_from.lock().unwrap() = Some(0);
+    assert!(matches!(world.ask().await, Err(CallError::OverBudget(_))));
+    assert_eq!(world.calls(), 0);
+    assert!(world.books.settled.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_repetition_that_the_books_refuse_leaves_the_failure_and_its_usage() {
+    let world = World::new("reset-before").await;
+    *world.books.refuse_from.lock().unwrap() = Some(1);
+    let (failure, usage) = world.fail().await;
+    assert_eq!(failure.kind.name(), "unreachable");
+    assert_eq!(usage.calls, 1);
+    assert_eq!(usage.tokens.input, world.upstream.total().input);
+    world.books.are_closed();
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_the_worst_case() {
+    let world = World::new("ok").await;
+    world.ask().await.unwrap();
+    let planned = world.books.planned.lock().unwrap()[0].clone();
+    assert_eq!((&*planned.engine, &*planned.model), ("upstream", "ok"));
+    let input = planned.worst_tokens - 50;
+    assert_eq!(planned.worst_cost.0, input + 500);
+    let bytes: usize = request().messages.iter().map(|message| message.content.len()).sum();
+    assert!(input as usize > bytes);
+}
+
+/// Streams, whole answers, failures, repetitions and calls that are given up, ten at a time: the sum of the books is what the
+/// upstream counted.
+#[tokio::test]
+async fn the_books_agree_with_the_upstream_to_the_last_token() {
+    let models = [
+        "ok",
+        "no-usage",
+        "duplicate-chunks",
+        "failing-3",
+        "stall-after-4",
+        "error-in-stream",
+        "no-finish",
+    ];
+    let models: Vec<_> = models
+        .iter()
+        .map(|name| json!({"name": name, "context_tokens": 8192, "input": "0.37", "output": "1.9"}))
+        .collect();
+    let world = World::with("", &json!({"models": models, "concurrency": 32, "retries": 1})).await;
+    let mut total = Usage::default();
+    for round in 0..30 {
+        let calls = (0..10).map(|number| Box::pin(one_of_many(&world, round, number)));
+        for usage in futures_util::future::join_all(calls).await {
+            total += usage;
+        }
+    }
+    let counts = world.upstream.total();
+    assert_eq!((total.tokens.input, total.tokens.output), (counts.input, counts.output));
+    assert_eq!(total.cost, world.books.cost());
+    // 300, two repetitions of `failing-3`, and one of each of 15 answers that broke.
+    assert_eq!((counts.calls, i64::from(total.calls)), (317, 317));
+    assert_eq!(world.upstream.counts("failing-3").calls, 32);
+    world.books.are_closed();
+}
+
+async fn one_of_many(world: &World, round: usize, number: usize) -> Usage {
+    let model = match number {
+        // Rounds without failures keep the breaker closed.
+        9 if round % 4 == 1 => "error-in-stream",
+        9 if round % 4 == 3 => "no-finish",
+        8 => "stall-after-4",
+        7 => "failing-3",
+        6 => "duplicate-chunks",
+        5 => "no-usage",
+        _ => "ok",
+    };
+    let model = world.provider.model(model).unwrap();
+    let request = request();
+    if &**model.name() != "stall-after-4" {
+        let context = context();
+        return usage(world.provider.chat(model, &request, &context, &world.books).await);
+    }
+    let (context, heard) = listening();
+    let call = world.provider.chat(model, &request, &context, &world.books);
+    let giving_up = async {
+        while heard.lock().unwrap().len() < 4 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        context.cancel.cancel();
+    };
+    usage(tokio::join!(call, giving_up).0)
+}
+
+fn usage(outcome: Result<Answered, CallError>) -> Usage {
+    match outcome {
+        Ok(answered) => answered.usage,
+        Err(CallError::Failed(_, usage)) => usage,
+        Err(other) => panic!("{other:?}"),
+    }
+}

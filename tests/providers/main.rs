@@ -1,0 +1,17 @@
+//! Providers against a scripted upstream: every way in which one fails, and what comes of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod accounting;
+mod answers;
+mod faults;
+mod logs;
+mod patience;
+mod requests;
+mod support;
+#[path = "../upstream/mod.rs"]
+mod upstream;
