@@ -292,9 +292,14 @@ pub fn principal(id: PrincipalId, reach: Reach) -> Principal {
 
 /// The services of a server over this database.
 pub fn services(db: &Db, auth: Auth, tasks: &TaskTracker) -> Services {
+    services_at(db, auth, tasks, Clock::system())
+}
+
+/// The services of a server that believes this clock.
+pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Services {
     Services::new(Foundation {
         db: db.clone(),
-        clock: Clock::system(),
+        clock,
         engine: Arc::new(LocalEngine::default()),
         auth,
         oidc: None,
