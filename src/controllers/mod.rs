@@ -3,6 +3,7 @@
 
 mod analyses;
 mod audit;
+mod budgets;
 mod classify;
 mod collections;
 mod documents;
@@ -12,6 +13,7 @@ mod operations;
 mod sign_in;
 mod summarize;
 mod taxonomies;
+mod usage;
 mod users;
 
 use crate::{auth::cookies::Names, services::Services};
@@ -38,6 +40,10 @@ enum Tag {
     /// Programs' credentials: what each may do, in which collections, until when.
     #[oai(rename = "API keys")]
     Keys,
+    /// What calls to models have used and what it cost, by day, key, user, collection, engine and model.
+    Usage,
+    /// What calls to models may use: tokens or money in an hour, a day or a month.
+    Budgets,
     /// Who did what, when, from where.
     Audit,
     /// Whether the server is well. Needs no key.
@@ -60,6 +66,8 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         },
         users::UsersApi(services.users.clone()),
         keys::KeysApi(services.api_keys.clone()),
+        usage::UsageApi(services.usage.clone()),
+        budgets::BudgetsApi(services.budgets.clone()),
         audit::AuditApi(services.audit.clone()),
         operations::OperationsApi(services.clone()),
     )

@@ -4,6 +4,7 @@
 pub mod analyses;
 pub mod audit;
 pub mod body;
+pub mod budgets;
 pub mod classify;
 pub mod collections;
 pub mod document_lists;
@@ -17,4 +18,5 @@ pub mod responses;
 pub mod sign_in;
 pub mod summarize;
 pub mod taxonomies;
+pub mod usage;
 pub mod users;

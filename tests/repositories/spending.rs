@@ -51,7 +51,8 @@ impl Server {
     pub async fn stop(self) {
         drop(self.services);
         self.tasks.close();
-        self.tasks.wait().await;
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), self.tasks.wait()).await;
+        assert!(ended.is_ok(), "somebody still holds the writer");
     }
 
     pub async fn budget(&self, amount: i64, unit: BudgetUnit, period: BudgetPeriod) -> Budget {
@@ -167,6 +168,7 @@ async fn a_call_is_set_aside_booked_and_freed() {
             .await
             .unwrap();
         assert_eq!((left[0].left, left[0].name.as_str()), (93, "Größe 予算"));
+        drop(meter);
         server.stop().await;
     })
     .await;
@@ -193,6 +195,7 @@ async fn a_hold_is_settled_once_by_whatever_is_dropped() {
         }
         server.services.spending.written().await.unwrap();
         assert_eq!(server.state(budget.id).await, (70, 0, 30));
+        drop(meter);
         server.stop().await;
     })
     .await;
@@ -237,6 +240,7 @@ async fn all_budgets_that_apply_hold_a_call_or_none() {
             meter.settle(hold, settled(0)).await;
         }
         assert_eq!(server.state(wide.id).await, (0, 0, 100));
+        drop(meter);
         server.stop().await;
     })
     .await;
@@ -262,8 +266,8 @@ async fn windows_roll_over_and_a_call_is_booked_where_it_was_set_aside() {
         ] {
             server.clock.set(time(NOON));
             let budget = server.budget(10, BudgetUnit::Tokens, period).await;
-            let hold = meter.reserve(&planned(10)).await.unwrap();
             server.clock.set(time(before));
+            let hold = meter.reserve(&planned(10)).await.unwrap();
             refused(meter.reserve(&planned(1)).await);
             server.clock.set(time(end));
             assert_eq!(server.state(budget.id).await, (0, 0, 10));
@@ -286,6 +290,7 @@ async fn windows_roll_over_and_a_call_is_booked_where_it_was_set_aside() {
                 .await
                 .unwrap();
         }
+        drop(meter);
         server.stop().await;
     })
     .await;
@@ -332,6 +337,7 @@ async fn a_budget_is_changed_or_deleted_under_way() {
         let nothing = server.budget(0, BudgetUnit::Tokens, BudgetPeriod::Day).await;
         refused(meter.reserve(&planned(1)).await);
         assert_eq!(server.state(nothing.id).await, (0, 0, 0));
+        drop(meter);
         server.stop().await;
     })
     .await;
@@ -358,6 +364,7 @@ async fn what_a_lost_server_has_set_aside_is_spent_in_full() {
         lost.services.spending.written().await.unwrap();
         assert_eq!(server.state(budget.id).await, (30, 0, 70));
         assert_eq!(server.total().await.cost_microdollars, 30);
+        drop(meter);
         lost.stop().await;
         server.stop().await;
     })
@@ -447,6 +454,7 @@ async fn what_was_used_is_on_disk_when_the_answer_is() {
                 .await;
             assert_eq!(report.unwrap().total.calls, round);
         }
+        drop(meter);
         server.stop().await;
     })
     .await;
