@@ -66,3 +66,11 @@ pub(super) fn key() -> Uuid {
 pub(super) fn spare_key() -> Uuid {
     demo::SPARE_KEY
 }
+
+pub(super) fn budget() -> Uuid {
+    demo::BUDGET
+}
+
+pub(super) fn spare_budget() -> Uuid {
+    demo::SPARE_BUDGET
+}

@@ -4,6 +4,7 @@
 mod analyses;
 mod asking;
 mod audit;
+mod budgets;
 mod classify;
 mod collections;
 mod documents;
@@ -15,6 +16,7 @@ mod prompts;
 mod sign_in;
 mod summarize;
 mod taxonomies;
+mod usage;
 mod users;
 
 use crate::{auth::cookies::Names, services::Services};
@@ -43,6 +45,10 @@ enum Tag {
     /// Programs' credentials: what each may do, in which collections, until when.
     #[oai(rename = "API keys")]
     Keys,
+    /// What calls to models have used and what it cost, by day, key, user, collection, engine and model.
+    Usage,
+    /// What calls to models may use: tokens or money in an hour, a day or a month.
+    Budgets,
     /// Who did what, when, from where.
     Audit,
     /// Whether the server is well. Needs no key.
@@ -67,6 +73,8 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         },
         users::UsersApi(services.users.clone()),
         keys::KeysApi(services.api_keys.clone()),
+        usage::UsageApi(services.usage.clone()),
+        budgets::BudgetsApi(services.budgets.clone()),
         audit::AuditApi(services.audit.clone()),
         operations::OperationsApi(services.clone()),
     )

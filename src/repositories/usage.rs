@@ -5,7 +5,7 @@ use crate::{
     db::Tx,
     domain::{
         Result, Timestamp,
-        ledger::{LedgerLines, UsageGroup, UsageOf, UsageQuestion, UsageRow},
+        ledger::{LedgerAmounts, LedgerKey, LedgerLines, UsageGroup, UsageOf, UsageQuestion, UsageRow},
     },
     on,
 };
@@ -33,11 +33,19 @@ const SIGN: &str = "INSERT INTO usage_writers (id, batch, written_at) VALUES ($1
 const LAST_SIGNED: &str = "SELECT batch FROM usage_writers WHERE id = $1";
 const FORGET_WRITERS: &str = "DELETE FROM usage_writers WHERE written_at < $1";
 
+/// How many rows a statement takes, as no database takes any number of parameters.
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// Adds to the ledger, in the order of the lines: two servers that add to the same ones take turns.
 pub async fn add(tx: &mut Tx, lines: &LedgerLines) -> Result<()> {
-    if lines.is_empty() {
-        return Ok(());
+    let lines: Vec<_> = lines.iter().collect();
+    for some in lines.chunks(ROWS_AT_ONCE) {
+        add_some(tx, some).await?;
     }
+    Ok(())
+}
+
+async fn add_some(tx: &mut Tx, lines: &[(&LedgerKey, &LedgerAmounts)]) -> Result<()> {
     on!(tx, |c| {
         let mut query = QueryBuilder::new(INTO);
         query.push_values(lines, |mut row, (key, amounts)| {

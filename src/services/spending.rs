@@ -105,6 +105,14 @@ impl Spending {
         Ok(left.collect())
     }
 
+    /// Waits until everything that was handed over before is on disk.
+    ///
+    /// # Errors
+    /// When the database does not take it; it is kept, and tried again.
+    pub async fn written(&self) -> Result<()> {
+        self.writer.written().await
+    }
+
     async fn reserve(&self, payer: Payer, call: &PlannedCall) -> Result<Hold> {
         if !self.limited.load(Ordering::Relaxed) {
             let mut tx = self.db.read().await?;

@@ -118,6 +118,16 @@ impl Writer {
         }
     }
 
+    /// Waits until everything that was handed over before is on disk.
+    ///
+    /// # Errors
+    /// When the database does not take it; it is kept, and tried again.
+    pub(super) async fn written(&self) -> Result<()> {
+        let saved = mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(self.settle(Settlement::of_lines(saved)));
+        self.record(Vec::new()).await.map(drop)
+    }
+
     async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).acquire_owned().await.ok()
     }

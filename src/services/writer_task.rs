@@ -56,7 +56,7 @@ impl Batch {
         self.rooms.extend(queued.room);
         match queued.command {
             Command::Record { analyses, reply } => {
-                self.weight += analyses.len();
+                self.weight += analyses.len().max(1);
                 self.recordings.push(Recording { analyses, reply });
             }
             Command::Reserve {

@@ -344,10 +344,15 @@ pub fn principal(id: PrincipalId, reach: Reach) -> Principal {
 
 /// The services of a server over this database.
 pub fn services(db: &Db, auth: Auth, tasks: &TaskTracker) -> Services {
+    services_at(db, auth, tasks, Clock::system())
+}
+
+/// The services of a server that believes this clock.
+pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Services {
     let metrics = Metrics::new("test").unwrap();
     Services::new(Foundation {
         db: db.clone(),
-        clock: Clock::system(),
+        clock,
         router: Router::embedded_only(&metrics),
         cache: AnswerCache::new(&synoptic::config::Cache::default()).unwrap(),
         cache_ttl: Duration::from_hours(1),
