@@ -130,14 +130,6 @@ async fn an_answer_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_stream_is_named() {
-    let world = World::new("not-a-stream").await;
-    let (failure, _) = world.fail().await;
-    assert_eq!(failure.kind, FailureKind::Broken);
-    assert!(failure.detail.contains("`streaming = false`"), "{}", failure.detail);
-}
-
-#[tokio::test]
 async fn nobody_there_is_unreachable_and_costs_nothing() {
     let world = World::with("ok", &json!({"base_url": "http://127.0.0.1:9/v1"})).await;
     let (failure, usage) = world.fail().await;
