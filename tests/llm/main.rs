@@ -127,7 +127,7 @@ async fn a_stream_brings_pieces_and_the_servers_own_count() {
     let pieces = Arc::clone(&heard);
     let context = CallContext {
         pieces: Some(Arc::new(move |piece: &str| {
-            pieces.lock().unwrap().push(piece.to_owned())
+            pieces.lock().unwrap().push(piece.to_owned());
         })),
         ..context()
     };

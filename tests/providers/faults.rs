@@ -96,10 +96,10 @@ async fn every_fault_has_its_outcome() {
         assert_eq!(world.books.cost(), usage.cost, "{name}");
         world.books.are_closed();
         let observed = world.observed.lock().unwrap().clone();
-        assert_eq!(observed.len() as i64, fault.attempts, "{name}");
+        assert_eq!(i64::try_from(observed.len()), Ok(fault.attempts), "{name}");
         assert!(observed.iter().all(|attempt| attempt.outcome() == fault.kind), "{name}");
         assert_eq!(
-            observed.iter().filter(|attempt| attempt.repeated).count() as i64,
+            i64::try_from(observed.iter().filter(|attempt| attempt.repeated).count()).unwrap(),
             fault.attempts - 1
         );
         assert!(!failure.detail.contains("quotes"), "{name}: {}", failure.detail);

@@ -9,6 +9,8 @@ use crate::{
 };
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
 use futures_util::{StreamExt, future::BoxFuture, stream};
+// Only the types of the `http` crate, which reqwest takes.
+use poem::http;
 use reqwest::{
     Body, Request, Response,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
