@@ -212,13 +212,12 @@ impl Connection {
         let model = body["model"].as_str().unwrap_or_default().to_owned();
         let call = self.state.count_call(&model);
         let input = input_tokens(&body);
-        let steps = match script::refusal(&model, call) {
-            Some(refusal) => vec![Step::Bytes(refusal)],
-            None => {
-                // Counted before the first byte goes out, so that whoever has the answer finds it counted.
-                self.state.count_tokens(&model, input, 0);
-                script::steps(&model, &body, &self.state.reply(&body), input)
-            }
+        let steps = if let Some(refusal) = script::refusal(&model, call) {
+            vec![Step::Bytes(refusal)]
+        } else {
+            // Counted before the first byte goes out, so that whoever has the answer finds it counted.
+            self.state.count_tokens(&model, input, 0);
+            script::steps(&model, &body, &self.state.reply(&body), input)
         };
         self.act(&model, steps).await
     }
