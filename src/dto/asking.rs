@@ -85,7 +85,7 @@ pub enum Asked {
     /// is answered otherwise, or `problem`.
     #[oai(status = 200)]
     Whole(
-        Json<Analysis>,
+        Json<Box<Analysis>>,
         /// Where the answer can be read again.
         #[oai(header = "Location")]
         String,

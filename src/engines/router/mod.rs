@@ -95,9 +95,11 @@ impl Router {
     pub fn new(providers: &[config::Provider], routes: &config::Routes, metrics: &Metrics) -> anyhow::Result<Self> {
         let of_attempts = metrics.clone();
         let observer: super::provider::Observer = Arc::new(move |attempt| {
-            of_attempts.model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
+            of_attempts
+                .models()
+                .model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
             if let Some(after) = attempt.first_piece_after {
-                of_attempts.first_piece(&attempt.engine, &attempt.model, after);
+                of_attempts.models().first_piece(&attempt.engine, &attempt.model, after);
             }
             let used = CallUse {
                 input: attempt.used.tokens.input,
@@ -105,7 +107,7 @@ impl Router {
                 output: attempt.used.tokens.output,
                 cost: attempt.cost.0,
             };
-            of_attempts.model_used(&attempt.engine, &attempt.model, used);
+            of_attempts.models().model_used(&attempt.engine, &attempt.model, used);
         });
         let providers = providers
             .iter()
@@ -183,12 +185,11 @@ impl Router {
                 .hedge_after
                 .filter(|_| asking.pieces.is_none())
                 .and_then(|after| Some((after, candidates.clone().find_map(Candidate::as_model)?)));
-            let outcome = match beside {
-                Some((after, other)) => self.hedged((model, other), after, question, asking).await,
-                None => {
-                    let (outcome, used) = answer_of(model, &self.embedded, question, asking).await;
-                    (outcome.map(|output| (output, model.clone())), used)
-                }
+            let outcome = if let Some((after, other)) = beside {
+                Box::pin(self.hedged((model, other), after, question, asking)).await
+            } else {
+                let (outcome, used) = Box::pin(answer_of(model, &self.embedded, question, asking)).await;
+                (outcome.map(|output| (output, model.clone())), used)
             };
             usage += outcome.1;
             match outcome.0 {
@@ -243,7 +244,7 @@ impl Router {
             && classification.confidence_source == ConfidenceSource::Embedded
             && classification.confidence.is_some_and(|confidence| confidence >= wanted);
         if !sure {
-            self.metrics.cascaded(Share::Model, 0);
+            self.metrics.models().cascaded(Share::Model, 0);
             return Ok(None);
         }
         let saved = plan.candidates.iter().find_map(Candidate::as_model).map(|model| {
@@ -253,7 +254,9 @@ impl Router {
                 output: TOKENS_OF_A_LABEL,
             })
         });
-        self.metrics.cascaded(Share::Embedded, saved.map_or(0, |saved| saved.0));
+        self.metrics
+            .models()
+            .cascaded(Share::Embedded, saved.map_or(0, |saved| saved.0));
         Ok(Some(answer))
     }
 
