@@ -78,9 +78,8 @@ async fn every_documented_example_succeeds_on_the_sample_data() {
     for operation in &operations {
         let answer = run_example(&app, operation).await;
         let expected: &[u16] = match operation.id() {
-            "createCollection" | "createTaxonomy" | "createDocument" | "putDocument" | "createUser" | "createKey" => {
-                &[201]
-            }
+            "createCollection" | "createTaxonomy" | "createDocument" | "putDocument" | "createUser" | "createKey"
+            | "createBudget" => &[201],
             "logout" | "logoutAll" | "changePassword" => &[204],
             _ if operation.method == "DELETE" => &[204],
             _ => &[200],
