@@ -275,7 +275,8 @@ fn lift_example(parameter: &mut Value) {
 }
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 8] = [
+const CAN_BE_MISSING: [&str; 9] = [
+    "budget",
     "collection",
     "document",
     "taxonomy",

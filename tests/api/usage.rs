@@ -120,6 +120,8 @@ async fn a_report_is_grouped_named_and_added_up() {
         .cloned();
     assert!(of_notes.unwrap()["collection"].get("name").is_none());
 
+    // The day has ended the first token.
+    let tokens = app.tokens("ed@example.org").await;
     for (token, expected) in [(&tokens.access, vec![11]), (&other_secret, vec![100])] {
         let seen = send(app.with_token(token, "GET", "/api/usage?group_by=engine")).await;
         assert_eq!(costs(&seen.ok().body), expected);
