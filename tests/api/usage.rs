@@ -71,7 +71,7 @@ async fn a_report_is_grouped_named_and_added_up() {
     );
     spend(&app, &own, Some(notes), "small", 1).await;
     spend(&app, &own, None, "large", 10).await;
-    app.let_pass(std::time::Duration::from_secs(86_400));
+    app.let_pass(std::time::Duration::from_hours(24));
     spend(&app, &other, None, "large", 100).await;
     app.services
         .spending
