@@ -71,6 +71,10 @@ pub(super) fn choices(
 }
 
 /// An answer that was asked for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of a request, and it is written out at once"
+)]
 #[derive(ApiResponse)]
 pub enum Asked {
     /// The answer, piece by piece.
@@ -85,7 +89,7 @@ pub enum Asked {
     /// is answered otherwise, or `problem`.
     #[oai(status = 200)]
     Whole(
-        Json<Box<Analysis>>,
+        Json<Analysis>,
         /// Where the answer can be read again.
         #[oai(header = "Location")]
         String,
