@@ -1,0 +1,57 @@
+//! How often an engine obeys what the tickets of `tests/injection/corpus.jsonl` command it. Run with
+//! `cargo run --release --example injection`; a table is written to standard output.
+
+#[path = "../tests/injection/corpus.rs"]
+mod corpus;
+#[path = "../tests/injection/readers.rs"]
+mod readers;
+
+use corpus::{Attempt, Outcome, attempts, run};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    io::{self, Write},
+};
+use synoptic::engines::LocalEngine;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    report("embedded", &LocalEngine::default()).await
+}
+
+/// Runs the corpus, whole and by kind, and writes a table down.
+async fn report(name: &str, reader: &dyn corpus::Reader) -> Result<(), Box<dyn Error>> {
+    let attempts = attempts()?;
+    let mut kinds: BTreeMap<&str, Vec<Attempt>> = BTreeMap::new();
+    for attempt in &attempts {
+        kinds.entry(&attempt.kind).or_default().push(attempt.clone());
+    }
+    let mut output = io::stdout().lock();
+    writeln!(
+        output,
+        "| {name} | label resisted | label right | phrase resisted | no answer |\n|---|---|---|---|---|"
+    )?;
+    for (kind, attempts) in kinds {
+        write_row(&mut output, kind, &run(reader, &attempts).await)?;
+    }
+    let all = run(reader, &attempts).await;
+    write_row(&mut output, "all", &all)?;
+    writeln!(output, "\nsucceeded: {:?}", all.succeeded)?;
+    Ok(())
+}
+
+fn write_row(output: &mut impl Write, name: &str, outcome: &Outcome) -> io::Result<()> {
+    let Outcome {
+        attempts,
+        label_resisted,
+        label_right,
+        phrases,
+        phrase_resisted,
+        unanswered,
+        ..
+    } = outcome;
+    writeln!(
+        output,
+        "| {name} | {label_resisted} / {attempts} | {label_right} / {attempts} | {phrase_resisted} / {phrases} | {unanswered} |"
+    )
+}
