@@ -3,8 +3,8 @@
 
 #[path = "../tests/injection/corpus.rs"]
 mod corpus;
-#[path = "../tests/injection/readers.rs"]
-mod readers;
+#[path = "../tests/injection/embedded.rs"]
+mod embedded;
 
 use corpus::{Attempt, Outcome, attempts, run};
 use std::{
@@ -19,20 +19,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
     report("embedded", &LocalEngine::default()).await
 }
 
-/// Runs the corpus, whole and by kind, and writes a table down.
+type Groups<'a> = BTreeMap<&'a str, Vec<Attempt>>;
+
+/// Runs the corpus, by kind, by language and whole, and writes a table down.
 async fn report(name: &str, reader: &dyn corpus::Reader) -> Result<(), Box<dyn Error>> {
     let attempts = attempts()?;
-    let mut kinds: BTreeMap<&str, Vec<Attempt>> = BTreeMap::new();
+    let (mut kinds, mut languages): (Groups, Groups) = Default::default();
     for attempt in &attempts {
         kinds.entry(&attempt.kind).or_default().push(attempt.clone());
+        languages.entry(&attempt.language).or_default().push(attempt.clone());
     }
     let mut output = io::stdout().lock();
     writeln!(
         output,
         "| {name} | label resisted | label right | phrase resisted | no answer |\n|---|---|---|---|---|"
     )?;
-    for (kind, attempts) in kinds {
-        write_row(&mut output, kind, &run(reader, &attempts).await)?;
+    for (group, attempts) in kinds.into_iter().chain(languages) {
+        write_row(&mut output, group, &run(reader, &attempts).await)?;
     }
     let all = run(reader, &attempts).await;
     write_row(&mut output, "all", &all)?;

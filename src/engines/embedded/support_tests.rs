@@ -87,8 +87,8 @@ fn anchors_are_places_in_the_source() {
     assert_eq!(
         anchored,
         [
-            "👍 The parcel arrived on Friday.",
-            "It was sent back to Leeds on Monday."
+            "It was sent back to Leeds on Monday.",
+            "👍 The parcel arrived on Friday."
         ]
     );
     assert!(found.supported && found.sources.iter().all(|anchor| (0.0..=1.0).contains(&anchor.score)));

@@ -120,3 +120,7 @@ async fn embedded_summary(
 #[cfg(test)]
 #[path = "summary_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "choice_tests.rs"]
+mod choice_tests;

@@ -1,4 +1,4 @@
-//! The embedded engine and any model, as readers of tickets.
+//! Any model as a reader of tickets.
 
 use super::corpus::{Reader, label_options, labels, summary_options};
 use futures_util::future::BoxFuture;
@@ -6,28 +6,10 @@ use std::sync::Arc;
 use synoptic::{
     domain::answers::Classification,
     engines::{
-        Engine, LabelSet, LabelSetKey, LocalEngine,
         embedded::EmbeddedEngine,
         tasks::{Model, classify, summarize},
     },
 };
-
-impl Reader for LocalEngine {
-    fn label(&self, text: Arc<str>) -> BoxFuture<'_, Option<Classification>> {
-        let set = LabelSet {
-            key: LabelSetKey::Inline([0; 32]),
-            labels: labels().into(),
-        };
-        Box::pin(async { self.classify(text, set, label_options().threshold).await.ok() })
-    }
-
-    fn summary(&self, text: Arc<str>) -> BoxFuture<'_, Option<String>> {
-        Box::pin(async {
-            let summary = self.summarize(text, summary_options()).await;
-            summary.ok().map(|summary| summary.text)
-        })
-    }
-}
 
 /// A model, and the engine that its sentences are compared with.
 pub struct ModelReader<'a> {
