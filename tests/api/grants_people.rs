@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    pub async fn make_key(&mut self, owner: Option<u8>, scopes: u16, reach: Option<u8>) {
+    pub async fn make_key(&mut self, owner: Option<u8>, scopes: u32, reach: Option<u8>) {
         if self.keys().len() >= PRINCIPALS / 2 {
             return;
         }

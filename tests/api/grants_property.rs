@@ -49,7 +49,7 @@ pub enum Step {
     },
     MakeKey {
         owner: Option<u8>,
-        scopes: u16,
+        scopes: u32,
         reach: Option<u8>,
     },
     ChangeKeyReach {
@@ -58,7 +58,7 @@ pub enum Step {
     },
     ChangeKeyScopes {
         key: u8,
-        scopes: u16,
+        scopes: u32,
     },
     Rotate {
         key: u8,
@@ -71,7 +71,7 @@ pub enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let role = || prop_oneof![2 => Just(Role::Viewer), 3 => Just(Role::Editor), 1 => Just(Role::Admin)];
     let reach = || prop_oneof![1 => Just(None), 3 => any::<u8>().prop_map(Some)];
-    let scopes = || prop_oneof![Just(u16::MAX), any::<u16>()];
+    let scopes = || prop_oneof![Just(u32::MAX), any::<u32>()];
     let one = any::<u8>;
     let step = prop_oneof![
         2 => one().prop_map(Step::MakeCollection),
@@ -108,7 +108,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             },
             Step::MakeKey {
                 owner: Some(0),
-                scopes: u16::MAX,
+                scopes: u32::MAX,
                 reach: key,
             },
         ]

@@ -269,7 +269,7 @@ pub fn choose(number: u8, among: &[usize]) -> Option<usize> {
 }
 
 /// The scopes whose bits are set, as far as they are among the most that there may be.
-pub fn named_scopes(bits: u16, most: Scopes) -> (Vec<&'static str>, Scopes) {
+pub fn named_scopes(bits: u32, most: Scopes) -> (Vec<&'static str>, Scopes) {
     let chosen: Scopes = Scope::ALL
         .into_iter()
         .filter(|scope| bits >> (*scope as u32) & 1 == 1)

@@ -178,7 +178,9 @@ async fn keep_what_was_stored(url: &str) {
     let mut tx = db.read().await.unwrap();
     for id in [old.key, old.revoked] {
         let access: KeyAccess = on!(&mut tx, |c| sqlx::query_as(KEY_ACCESS).bind(id).fetch_one(c).await).unwrap();
-        assert_eq!(Scopes::from(access.0.as_str()), Scopes::DATA);
+        let everything_then = "collections:read collections:write documents:read documents:write taxonomies:read \
+                               taxonomies:write analyses:read analyses:run analyses:write";
+        assert_eq!(Scopes::from(access.0.as_str()), Scopes::from(everything_then));
         assert_eq!((access.1, access.2, access.3, access.4), (true, None, None, 1));
     }
     let revoked: Vec<Uuid> = on!(&mut tx, |c| sqlx::query_scalar(

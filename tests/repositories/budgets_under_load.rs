@@ -213,8 +213,10 @@ async fn one_refusal_spoils_nothing_for_the_others() {
         let meter = server.services.spending.meter(&key_actor(ApiKeyId::generate()), None);
         let calls = [40, 101, 40, 40, 20].map(planned);
         let outcomes = futures_util::future::join_all(calls.iter().map(|call| meter.reserve(call))).await;
+        // In which order they come to the books is not said; what fits is held in every order.
         let held: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
-        assert_eq!(held, [true, false, true, false, true]);
+        assert!(!held[1] && held[4], "{held:?}");
+        assert_eq!(held.iter().filter(|is_held| **is_held).count(), 3, "{held:?}");
         assert_eq!(server.state(budget.id).await, (0, 100, 0));
         for hold in outcomes.into_iter().flatten() {
             assert_ne!(hold, Hold(None));
