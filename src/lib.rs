@@ -6,8 +6,9 @@
 //! recognise the key. The router calls a handler in [`controllers`], whose first argument is the caller: without one, the
 //! answer is 401 before anything else is looked at. The handler's other arguments are bodies from [`dto`], which check the
 //! shape and turn into types of [`domain`], which check the meaning. It calls one function of [`services`], where the rules
-//! are: look the taxonomy up through [`repositories`] in a transaction of [`db`], ask an engine of [`engines`] (which stands on
-//! [`text`]) with no transaction open, record the answer in another. Passwords and tokens are hashed, signed and verified by
+//! are: look the taxonomy up through [`repositories`] in a transaction of [`db`], look whether [`cache`] has the answer, ask an engine
+//! of [`engines`] (which stands on [`text`]) with no transaction open, record the answer in another. Prompts are filled by
+//! [`templates`]. Passwords and tokens are hashed, signed and verified by
 //! [`credentials`], which know no database; prompts are filled by [`templates`]. The answer goes back as a DTO; an error becomes problem
 //! details in one place. [`telemetry`] has counted, timed and logged it all. [`app`] wired these parts together from the
 //! [`config`], and [`cli`] started it.
