@@ -183,39 +183,43 @@ impl Router {
                 .hedge_after
                 .filter(|_| asking.pieces.is_none())
                 .and_then(|after| Some((after, candidates.clone().find_map(Candidate::as_model)?)));
-            let outcome = match beside {
+            let asked = match beside {
                 Some((after, other)) => self.hedged((model, other), after, question, asking).await,
-                None => {
-                    let (outcome, used) = answer_of(model, &self.embedded, question, asking).await;
-                    (outcome.map(|output| (output, model.clone())), used)
-                }
+                None => Asked::one(model, answer_of(model, &self.embedded, question, asking).await),
             };
-            usage += outcome.1;
-            match outcome.0 {
-                Ok((output, model)) => {
-                    return Ok(Answered {
-                        output,
-                        engine: model.provider.name().to_string(),
-                        model: model.handle.name().to_string(),
-                        usage,
-                        degraded: None,
-                    });
-                }
-                Err(TaskError::Final(error)) => return Err(error),
-                Err(TaskError::Failed {
-                    kind: FailureKind::Cancelled,
-                    ..
-                }) => return Err(given_up()),
-                Err(error) => {
-                    let (words, began) = in_words(model.provider.name(), &error);
-                    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
-                    retry_after = retry_after.or(wait_of(&error));
-                    failures.push(words);
-                    if began {
-                        // What was handed on cannot be taken back.
-                        break;
+            usage += asked.usage;
+            if asked.outcomes.len() > 1 {
+                // The next one has had its turn.
+                candidates.next();
+            }
+            let mut began = false;
+            for (model, outcome) in asked.best_first() {
+                let error = match outcome {
+                    Ok(output) => {
+                        return Ok(Answered {
+                            output,
+                            engine: model.provider.name().to_string(),
+                            model: model.handle.name().to_string(),
+                            usage,
+                            degraded: None,
+                        });
                     }
-                }
+                    Err(TaskError::Final(error)) => return Err(error),
+                    Err(TaskError::Failed {
+                        kind: FailureKind::Cancelled,
+                        ..
+                    }) => return Err(given_up()),
+                    Err(error) => error,
+                };
+                let (words, handed_on) = in_words(model.provider.name(), &error);
+                tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
+                retry_after = retry_after.or(wait_of(&error));
+                failures.push(words);
+                began |= handed_on;
+            }
+            if began {
+                // What was handed on cannot be taken back.
+                break;
             }
         }
         Err(Error::Upstream {
@@ -295,7 +299,7 @@ impl Router {
         after: Duration,
         question: &Question,
         asking: &Asking,
-    ) -> (Result<(AnalysisOutput, ModelInUse), TaskError>, Usage) {
+    ) -> Asked {
         let with_own_end = |model: &ModelInUse| {
             let cancel = asking.cancel.child_token();
             let asking = Asking {
@@ -304,40 +308,54 @@ impl Router {
             };
             let (model, embedded, question) = (model.clone(), self.embedded.clone(), question.clone());
             let work = async move {
-                let (outcome, used) = answer_of(&model, &embedded, &question, &asking).await;
-                (outcome.map(|output| (output, model)), used)
+                let answer = answer_of(&model, &embedded, &question, &asking).await;
+                Asked::one(&model, answer)
             };
             (cancel, Box::pin(work))
         };
         let (cancel_first, mut of_first) = with_own_end(first);
         tokio::select! {
-            outcome = &mut of_first => return outcome,
+            asked = &mut of_first => return asked,
             () = tokio::time::sleep(after) => {}
         }
         let (cancel_second, mut of_second) = with_own_end(second);
         // Whoever is given up is waited for, so that what it used is booked.
-        tokio::select! {
-            (outcome, used) = &mut of_first => {
-                let (other, also) = match &outcome {
-                    Ok(_) => { cancel_second.cancel(); of_second.await }
-                    Err(_) => of_second.await,
-                };
-                (outcome.or(other), sum(used, also))
-            }
-            (outcome, used) = &mut of_second => {
-                let (other, also) = match &outcome {
-                    Ok(_) => { cancel_first.cancel(); of_first.await }
-                    Err(_) => of_first.await,
-                };
-                (outcome.or(other), sum(used, also))
-            }
+        let (earlier, cancel, later) = tokio::select! {
+            asked = &mut of_first => (asked, cancel_second, of_second),
+            asked = &mut of_second => (asked, cancel_first, of_first),
+        };
+        if earlier.outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
+            cancel.cancel();
         }
+        earlier.and(later.await)
     }
 }
 
-fn sum(mut one: Usage, other: Usage) -> Usage {
-    one += other;
-    one
+/// What became of the models that were asked at a time, in the order in which they were done.
+struct Asked {
+    outcomes: Vec<(ModelInUse, Result<AnalysisOutput, TaskError>)>,
+    usage: Usage,
+}
+
+impl Asked {
+    fn one(model: &ModelInUse, (outcome, usage): (Result<AnalysisOutput, TaskError>, Usage)) -> Self {
+        Self {
+            outcomes: vec![(model.clone(), outcome)],
+            usage,
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.outcomes.extend(other.outcomes);
+        self.usage += other.usage;
+        self
+    }
+
+    /// Answers before failures.
+    fn best_first(mut self) -> Vec<(ModelInUse, Result<AnalysisOutput, TaskError>)> {
+        self.outcomes.sort_by_key(|(_, outcome)| outcome.is_err());
+        self.outcomes
+    }
 }
 
 fn given_up() -> Error {
@@ -365,7 +383,7 @@ fn in_words(provider: &str, error: &TaskError) -> (String, bool) {
             };
             (format!("the provider `{provider}` {what}"), *began)
         }
-        TaskError::Unavailable(why) => (format!("the provider `{provider}` was not asked: {why}"), false),
+        TaskError::Unavailable { why, .. } => (format!("the provider `{provider}` was not asked: {why}"), false),
         TaskError::Unusable(why) => (format!("the provider `{provider}` gave no usable answer: {why}"), false),
     }
 }
@@ -376,6 +394,7 @@ fn wait_of(error: &TaskError) -> Option<Duration> {
             kind: FailureKind::RateLimited { retry_after } | FailureKind::ServerError { retry_after, .. },
             ..
         } => *retry_after,
+        TaskError::Unavailable { retry_after, .. } => *retry_after,
         _ => None,
     }
 }
