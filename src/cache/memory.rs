@@ -48,6 +48,9 @@ impl Memory {
     }
 
     pub async fn put(&self, key: Key, analysis: Arc<Analysis>, subjects: Vec<Subject>) {
+        if self.answers.policy().max_capacity() == Some(0) {
+            return;
+        }
         let json = serde_json::to_vec(&*analysis).map_or(usize::MAX, |json| json.len());
         let entry = Entry {
             analysis,
@@ -82,7 +85,8 @@ impl Memory {
         self.answers.invalidate(key).await;
     }
 
-    pub fn size(&self) -> (u64, u64) {
+    pub async fn size(&self) -> (u64, u64) {
+        self.answers.run_pending_tasks().await;
         (self.answers.entry_count(), self.answers.weighted_size())
     }
 }

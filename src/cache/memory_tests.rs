@@ -88,7 +88,7 @@ async fn what_replaces_another_is_forgotten_with_its_document() {
     memory.forget(Subject::Document(document)).await;
     assert!(memory.get(&[1; 32]).await.is_none());
     memory.settle().await;
-    assert_eq!((memory.subjects(), memory.size()), (0, (0, 0)));
+    assert_eq!((memory.subjects(), memory.size().await), (0, (0, 0)));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn many_bytes_push_others_out_and_leave_no_trace() {
             .await;
     }
     memory.settle().await;
-    let (count, bytes) = memory.size();
+    let (count, bytes) = memory.size().await;
     assert!(
         (1..10).contains(&count) && bytes <= 10_000,
         "{count} answers, {bytes} bytes"
@@ -117,7 +117,7 @@ async fn many_bytes_push_others_out_and_leave_no_trace() {
     assert!(memory.get(&[200; 32]).await.is_none());
     memory.forget(Subject::Document(document)).await;
     memory.settle().await;
-    assert_eq!((memory.subjects(), memory.size().0), (0, 0));
+    assert_eq!((memory.subjects(), memory.size().await.0), (0, 0));
 }
 
 #[tokio::test]

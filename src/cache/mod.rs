@@ -147,8 +147,7 @@ impl AnswerCache {
     }
 
     /// How many answers are in memory and about how many bytes they take.
-    #[must_use]
-    pub fn size(&self) -> (u64, u64) {
-        self.memory.size()
+    pub async fn size(&self) -> (u64, u64) {
+        self.memory.size().await
     }
 }
