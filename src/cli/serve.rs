@@ -62,7 +62,7 @@ pub async fn run(args: ServeArgs, config: Config) -> Result<ExitCode> {
         }
         tracing::info!("stopping: no new requests, those under way are finished");
     };
-    app.serve(bound, stop).await?;
+    Box::pin(app.serve(bound, stop)).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -72,6 +72,10 @@ pub(super) fn choices(
 }
 
 /// An answer that was asked for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of a request, and it is written out at once"
+)]
 #[derive(ApiResponse)]
 pub enum Asked {
     /// The answer, piece by piece.

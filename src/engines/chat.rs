@@ -54,7 +54,8 @@ pub struct ChatReply {
     pub text: String,
     pub finish: Finish,
     pub used: Used,
-    /// The tokens of `text` in order, where the server gives their probabilities; else empty.
+    /// The tokens of `text` in order, where the server gives their probabilities; else empty. White space around the text may be
+    /// missing from one and not from the other.
     pub logprobs: Vec<TokenLogprob>,
     /// From sending the request to the first piece of text.
     pub first_piece_after: Option<Duration>,

@@ -210,3 +210,7 @@ fn own_words(question: &GenerationQuestion) -> String {
 async fn run_apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -57,14 +57,14 @@ fn address(entry: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use poem::{
-        http::{Request as HeadOnly, uri::Scheme},
+        http::uri::Scheme,
         web::{LocalAddr, RemoteAddr},
     };
 
     /// What is taken for the client when this peer sends these lines and `10.0.0.0/8` and `fd00::/8` are trusted.
     fn client(peer: &str, lines: &[&str]) -> String {
         let peer: IpAddr = peer.parse().unwrap();
-        let mut head = HeadOnly::new(()).into_parts().0;
+        let mut head = poem::http::Request::new(()).into_parts().0;
         for line in lines {
             head.headers.append(FORWARDED_FOR, line.parse().unwrap());
         }

@@ -288,7 +288,8 @@ const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
 const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 9] = [
+const CAN_BE_MISSING: [&str; 10] = [
+    "budget",
     "collection",
     "document",
     "taxonomy",

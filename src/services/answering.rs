@@ -176,7 +176,7 @@ impl Answering {
             CacheOutcome::Hit(tier) => Ok(self.give_again(wanted, given.analysis, tier)),
             _ if joined => {
                 let saved = given.analysis.usage.cost_microdollars;
-                self.metrics.cache_collapsed(saved.0);
+                self.metrics.models().cache_collapsed(saved.0);
                 self.note_saved(wanted, &given.analysis);
                 Ok(Given {
                     cache: CacheOutcome::Collapsed,
@@ -197,7 +197,9 @@ impl Answering {
     }
 
     fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
-        self.metrics.cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
+        self.metrics
+            .models()
+            .cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
         self.note_saved(wanted, &analysis);
         Given {
             analysis,
@@ -272,7 +274,7 @@ impl Answering {
                 collection: wanted.collection(),
             }));
         }
-        self.metrics.cache_missed();
+        self.metrics.models().cache_missed();
         let epoch = self.cache.epoch();
         let asking = Asking {
             meter: self.spending.meter(&wanted.actor, wanted.collection()),
@@ -320,14 +322,12 @@ impl Answering {
         oldest: Timestamp,
     ) -> Result<Option<(Arc<Analysis>, CacheTier)>> {
         let epoch = self.cache.epoch();
-        let found = match self.cache.shared(key, oldest).await {
-            Some(found) => Some(found),
-            None => {
-                let mut tx = self.db.read().await?;
-                let found = analyses::find_kept(&mut tx, key, oldest).await?;
-                found.map(|analysis| (Arc::new(analysis), CacheTier::Database))
-            }
-        };
+        let mut found = self.cache.shared(key, oldest).await;
+        if found.is_none() {
+            let mut tx = self.db.read().await?;
+            let stored = analyses::find_kept(&mut tx, key, oldest).await?;
+            found = stored.map(|analysis| (Arc::new(analysis), CacheTier::Database));
+        }
         if let Some((analysis, _)) = &found {
             self.cache
                 .bring_near(*key, Arc::clone(analysis), wanted.collection(), epoch)
@@ -346,7 +346,9 @@ impl Answering {
             AnalysisOutput::Summary(_) | AnalysisOutput::Generation(_) => None,
         };
         let degraded = answered.degraded.is_some();
-        self.metrics.answered(task.kind().name(), &answered.engine, degraded);
+        self.metrics
+            .models()
+            .answered(task.kind().name(), &answered.engine, degraded);
         Analysis {
             id: AnalysisId::generate(),
             kind: task.kind(),

@@ -114,17 +114,19 @@ impl Metrics {
         registry.register(Box::new(build))?;
         let models = ModelMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
-            models,
             registry,
             request_duration,
             active_requests,
             refusals,
             rate_limited,
+            models,
             settlements_lost,
         })))
     }
 
-    pub(super) fn models(&self) -> &ModelMetrics {
+    /// Those of engines and of answers that are given again.
+    #[must_use]
+    pub fn models(&self) -> &ModelMetrics {
         &self.0.models
     }
 

@@ -38,8 +38,9 @@ pub struct CallUse {
     pub cost: i64,
 }
 
+/// A part of `Metrics`.
 #[derive(Debug)]
-pub(super) struct ModelMetrics {
+pub struct ModelMetrics {
     call_duration: HistogramVec,
     first_piece: HistogramVec,
     tokens: IntCounterVec,
@@ -54,7 +55,7 @@ pub(super) struct ModelMetrics {
 }
 
 impl ModelMetrics {
-    pub fn register(registry: &Registry) -> anyhow::Result<Self> {
+    pub(super) fn register(registry: &Registry) -> anyhow::Result<Self> {
         let histogram = |name: &str, help: &str, labels: &[&str]| {
             HistogramVec::new(HistogramOpts::new(name, help).buckets(MODEL_BUCKETS.to_vec()), labels)
         };
@@ -147,24 +148,22 @@ fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-impl super::metrics::Metrics {
+impl ModelMetrics {
     /// One attempt at a model; `outcome` is one of a closed set.
     pub fn model_called(&self, engine: &str, model: &str, outcome: &'static str, took: Duration) {
-        self.models()
-            .call_duration
+        self.call_duration
             .with_label_values(&[engine, model, outcome])
             .observe(took.as_secs_f64());
     }
 
     pub fn first_piece(&self, engine: &str, model: &str, after: Duration) {
-        self.models()
-            .first_piece
+        self.first_piece
             .with_label_values(&[engine, model])
             .observe(after.as_secs_f64());
     }
 
     pub fn model_used(&self, engine: &str, model: &str, used: CallUse) {
-        let tokens = &self.models().tokens;
+        let tokens = &self.tokens;
         for (kind, number) in [
             ("input", used.input),
             ("cached_input", used.cached_input),
@@ -172,37 +171,34 @@ impl super::metrics::Metrics {
         ] {
             tokens.with_label_values(&[engine, model, kind]).inc_by(count(number));
         }
-        self.models()
-            .cost
-            .with_label_values(&[engine, model])
-            .inc_by(count(used.cost));
+        self.cost.with_label_values(&[engine, model]).inc_by(count(used.cost));
     }
 
     /// One answer of an engine, not one that was given again.
     pub fn answered(&self, kind: &'static str, engine: &str, degraded: bool) {
         let degraded = if degraded { "true" } else { "false" };
-        self.models().answers.with_label_values(&[kind, engine, degraded]).inc();
+        self.answers.with_label_values(&[kind, engine, degraded]).inc();
     }
 
     /// One classification of a cascade, and how many micro-dollars it saved.
     pub fn cascaded(&self, share: Share, saved: i64) {
-        self.models().cascade.with_label_values(&[share.name()]).inc();
-        self.models().cascade_saved.inc_by(count(saved));
+        self.cascade.with_label_values(&[share.name()]).inc();
+        self.cascade_saved.inc_by(count(saved));
     }
 
     /// An answer that was given again, and how many micro-dollars it had cost.
     pub fn cache_hit(&self, tier: &'static str, saved: i64) {
-        self.models().cache_hits.with_label_values(&[tier]).inc();
-        self.models().cache_saved.inc_by(count(saved));
+        self.cache_hits.with_label_values(&[tier]).inc();
+        self.cache_saved.inc_by(count(saved));
     }
 
     pub fn cache_missed(&self) {
-        self.models().cache_misses.inc();
+        self.cache_misses.inc();
     }
 
     /// A request that waited for another's answer, and how many micro-dollars that cost.
     pub fn cache_collapsed(&self, saved: i64) {
-        self.models().cache_collapsed.inc();
-        self.models().cache_saved.inc_by(count(saved));
+        self.cache_collapsed.inc();
+        self.cache_saved.inc_by(count(saved));
     }
 }

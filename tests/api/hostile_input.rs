@@ -315,7 +315,7 @@ async fn nothing_that_is_sent_panics_the_server() {
                 .split('/')
                 .map(|part| if part.starts_with('{') { text } else { part });
             let address = address.collect::<Vec<_>>().join("/");
-            let Ok(uri) = address.parse::<http::Uri>() else {
+            let Ok(uri) = address.parse::<poem::http::Uri>() else {
                 continue;
             };
             let body = operation.example_body().unwrap_or(Value::Null);

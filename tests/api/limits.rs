@@ -22,7 +22,7 @@ async fn strict() -> TestApp {
 
 /// A request as it comes from a socket.
 async fn from(app: &TestApp, peer: &str, path: &str, headers: &[(&'static str, &str)]) -> Answer {
-    let mut head = http::Request::get(path).body(()).unwrap().into_parts().0;
+    let mut head = poem::http::Request::get(path).body(()).unwrap().into_parts().0;
     for (name, value) in headers {
         head.headers.append(*name, value.parse().unwrap());
     }

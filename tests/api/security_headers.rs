@@ -16,7 +16,7 @@ async fn open_to(origins: &[&str], allow_credentials: bool) -> TestApp {
 }
 
 fn about_origins(answer: &Answer) -> Vec<&str> {
-    let names = answer.headers.keys().map(http::HeaderName::as_str);
+    let names = answer.headers.keys().map(poem::http::HeaderName::as_str);
     names.filter(|name| name.starts_with("access-control-")).collect()
 }
 

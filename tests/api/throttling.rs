@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 /// A sign-in as it comes from a socket, with the headers that somebody adds.
 async fn from(app: &TestApp, peer: &str, email: &str, password: &str, headers: &[(&'static str, &str)]) -> Answer {
-    let request = http::Request::post(LOGIN).header("content-type", "application/json");
+    let request = poem::http::Request::post(LOGIN).header("content-type", "application/json");
     let mut head = request.body(()).unwrap().into_parts().0;
     for (name, value) in headers {
         head.headers.append(*name, value.parse().unwrap());

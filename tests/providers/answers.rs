@@ -18,6 +18,7 @@ async fn an_answer_comes_whole_whatever_way_it_is_sent() {
             "keepalive",
             "usage-everywhere",
             "no-usage",
+            "not-a-stream",
         ] {
             let world = World::with(model, &json!({ "streaming": streaming })).await;
             let answered = world.ask().await.unwrap();

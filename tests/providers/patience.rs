@@ -184,6 +184,6 @@ async fn calls_begin_no_faster_than_they_may() {
     assert!(began.elapsed() < Duration::from_millis(100), "it is clear at once");
     sleep(Duration::from_millis(1_400)).await;
     world.ask().await.unwrap();
-    assert!(began.elapsed() > Duration::from_millis(2_000), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(world.calls(), 4);
 }

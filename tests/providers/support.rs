@@ -41,9 +41,9 @@ impl World {
         let observed = Arc::<Mutex<Vec<AttemptObservation>>>::default();
         let seen = Arc::clone(&observed);
         let settings = settings_of(&upstream.base_url(), model, settings);
-        let observer = move |observation: &AttemptObservation| seen.lock().unwrap().push(observation.clone());
+        let remember = move |observation: &AttemptObservation| seen.lock().unwrap().push(observation.clone());
         Self {
-            provider: Provider::new(&settings, Arc::new(observer)).unwrap(),
+            provider: Provider::new(&settings, Arc::new(remember)).unwrap(),
             upstream,
             books: Books::default(),
             observed,

@@ -7,6 +7,7 @@ use crate::{
     postgres,
     spending::{Server, key_actor, planned, settled, time},
 };
+use sqlx::{Connection, PgConnection};
 use std::{
     sync::{
         Arc,
@@ -224,4 +225,43 @@ async fn one_refusal_spoils_nothing_for_the_others() {
         server.stop().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_written_now_is_written_later_and_once() {
+    let url = postgres::new_database().await;
+    let db = Db::connect(&url, POOL).await.unwrap();
+    db.migrate().await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut run = async |statement: &'static str| {
+        sqlx::raw_sql(statement).execute(&mut other).await.unwrap();
+    };
+    // The ledger does not answer: whoever asks it gives up after a while.
+    run(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''200ms''', current_database()); END $$",
+    )
+    .await;
+    let impatient = Db::connect(&url, POOL).await.unwrap();
+    let server = Server::start(&impatient);
+    let budget = server.budget(100, BudgetUnit::Microdollars, BudgetPeriod::Month).await;
+    let meter = server.services.spending.meter(&key_actor(ApiKeyId::generate()), None);
+    let hold = meter.reserve(&planned(50)).await.unwrap();
+    run("BEGIN; LOCK TABLE usage").await;
+    drop(meter.settle(hold, settled(20)));
+    drop(meter.settle(Hold(None), settled(5)));
+    for _ in 0..2 {
+        let away = server.services.spending.written().await;
+        assert!(matches!(away, Err(Error::Unavailable { .. })), "{away:?}");
+        let away = meter.reserve(&planned(1)).await;
+        assert!(matches!(away, Err(Error::Unavailable { .. })), "{away:?}");
+    }
+    run("ROLLBACK").await;
+    assert_eq!(server.state(budget.id).await, (20, 0, 80));
+    let total = server.total().await;
+    assert_eq!((total.calls, total.cost_microdollars), (2, 25));
+    drop(meter);
+    server.stop().await;
+    for db in [db, impatient] {
+        db.close().await;
+    }
 }

@@ -345,7 +345,7 @@ async fn a_budget_is_changed_or_deleted_under_way() {
 
 #[tokio::test]
 async fn what_a_lost_server_has_set_aside_is_spent_in_full() {
-    on_both(async |db| {
+    Box::pin(on_both(async |db| {
         let (lost, server) = (Server::start(db), Server::start(db));
         let budget = server.budget(100, BudgetUnit::Microdollars, BudgetPeriod::Month).await;
         let meter = lost.meter();
@@ -367,13 +367,13 @@ async fn what_a_lost_server_has_set_aside_is_spent_in_full() {
         drop(meter);
         lost.stop().await;
         server.stop().await;
-    })
+    }))
     .await;
 }
 
 #[tokio::test]
 async fn what_was_handed_over_is_written_at_the_end() {
-    on_both(async |db| {
+    Box::pin(on_both(async |db| {
         let server = Server::start(db);
         let (meter, actor) = (server.meter(), key_actor(ApiKeyId::generate()));
         for _ in 0..3_000 {
@@ -388,7 +388,7 @@ async fn what_was_handed_over_is_written_at_the_end() {
         assert_eq!((total.calls, total.cost_microdollars), (3_000, 3_000));
         assert_eq!((total.cache_hits, total.saved_microdollars), (3_000, 6_000));
         server.stop().await;
-    })
+    }))
     .await;
 }
 

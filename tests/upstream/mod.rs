@@ -227,13 +227,12 @@ impl Connection {
             return false;
         }
         let input = input_tokens(&body);
-        let steps = match script::refusal(&model, call) {
-            Some(refusal) => vec![Step::Bytes(refusal)],
-            None => {
-                // Counted before the first byte goes out, so that whoever has the answer finds it counted.
-                self.state.count_tokens(&model, input, 0);
-                script::steps(&model, &body, &self.state.reply(&body), input)
-            }
+        let steps = if let Some(refusal) = script::refusal(&model, call) {
+            vec![Step::Bytes(refusal)]
+        } else {
+            // Counted before the first byte goes out, so that whoever has the answer finds it counted.
+            self.state.count_tokens(&model, input, 0);
+            script::steps(&model, &body, &self.state.reply(&body), input)
         };
         self.act(&model, steps).await
     }

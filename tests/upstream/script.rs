@@ -151,7 +151,7 @@ impl Answer {
             .unwrap_or(i64::MAX);
         let reply = match name {
             "wrong-label" => &Reply::text(json!({"label": "no-such-label"}).to_string()),
-            "overlong" => &Reply::text("far too much of this ".repeat(4_000)),
+            "overlong" => &Reply::text("far too much of this ".repeat(400)),
             "split-utf8" => &Reply::text("zażółć 🦀 gęślą 🇵🇱 jaźń"),
             _ => reply,
         };
@@ -162,7 +162,7 @@ impl Answer {
             "stop"
         };
         // A text has at most as many tokens as bytes, so that most need no counting.
-        if name != "overlong" && reply.text.len() as i64 > most {
+        if name != "overlong" && i64::try_from(reply.text.len()).is_ok_and(|length| length > most) {
             let text = |tokens: &[(String, f64)]| tokens.iter().map(|(token, _)| token.as_str()).collect::<String>();
             while tokenizer::count(&text(&tokens)) > most {
                 tokens.pop();
@@ -251,7 +251,7 @@ impl Answer {
                 chunk["usage"] = self.usage(tokenizer::count(&said));
             }
             match name {
-                "stall-after" if place as i64 == number => {
+                "stall-after" if i64::try_from(place) == Ok(number) => {
                     steps.push(Step::Pause(LONG));
                     return steps;
                 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// A sentence taken apart.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// The content words as they are compared, each once, with one way of writing it.
+    /// The content words as they are compared, each once, with one way of writing it; then the numbers, without one.
     pub words: Vec<(String, String)>,
     /// Numbers without signs and grouping; number words up to twelve count as well.
     pub numbers: BTreeSet<String>,
@@ -53,6 +53,10 @@ impl Facts {
             }
             begins = word.ends_with(['.', '!', '?', ':']);
         }
+        // A number is looked up like a word, so that the sentence that has it counts among the sources.
+        facts
+            .words
+            .extend(facts.numbers.iter().map(|number| (number.clone(), String::new())));
         facts
     }
 
@@ -101,6 +105,9 @@ const NUMBER_WORDS: [&str; 13] = [
 /// `1,200.50` and `1200.5` are one number; `twelve` is 12. "One" is mostly no number.
 fn number(word: &str) -> Option<String> {
     let lower = word.to_lowercase();
+    if lower == "twice" {
+        return Some("2".to_owned());
+    }
     if let Some(value) = NUMBER_WORDS.iter().position(|known| *known == lower) {
         return (value > 1).then(|| value.to_string());
     }

@@ -20,11 +20,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// From here on a sentence counts as supported.
-pub const THRESHOLD: f64 = 0.6;
+pub const THRESHOLD: f64 = 0.58;
 /// What a number, a name, a negation and an opposite cost that the source does not have; factors.
 const NUMBER: f64 = 0.4;
 const NAME: f64 = 0.5;
-const NEGATION: f64 = 0.6;
+const NEGATION: f64 = 0.5;
 const OPPOSITE: f64 = 0.5;
 /// So many of the nearest sentences are looked at closely.
 const CANDIDATES: usize = 8;
@@ -267,12 +267,13 @@ fn by_words(statement: &Statement, candidates: &[Candidate], weights: &Weights) 
         found = with(best);
         taken.push(best);
     }
-    let sources: Vec<(usize, f64)> = taken
+    let mut sources: Vec<(usize, f64)> = taken
         .iter()
         .map(|&candidate| (candidates[candidate].place, cover(&covers[candidate])))
         .collect();
+    sources.sort_by(|left, right| right.1.total_cmp(&left.1));
     let used: Vec<&Candidate> = taken.iter().map(|&candidate| &candidates[candidate]).collect();
-    let support = cover(&found) * doubt(statement, &used, candidates);
+    let support = cover(&found) * doubt(statement, &used);
     (support.clamp(0.0, 1.0), sources)
 }
 
@@ -300,27 +301,19 @@ fn covers(statement: &Statement, candidate: &Candidate) -> Vec<f64> {
 }
 
 /// The factor for what speaks against the statement in the sentences it stands on.
-fn doubt(statement: &Statement, used: &[&Candidate], candidates: &[Candidate]) -> f64 {
+fn doubt(statement: &Statement, used: &[&Candidate]) -> f64 {
     let facts: Vec<&Facts> = used.iter().map(|candidate| &candidate.facts).collect();
     let missing_numbers = statement
         .facts
         .numbers
         .iter()
-        .filter(|number| {
-            !candidates
-                .iter()
-                .any(|candidate| candidate.facts.numbers.contains(*number))
-        })
+        .filter(|number| !facts.iter().any(|facts| facts.numbers.contains(*number)))
         .count();
     let missing_names = statement
         .facts
         .names
         .iter()
-        .filter(|name| {
-            !candidates
-                .iter()
-                .any(|candidate| candidate.lower.contains(name.as_str()))
-        })
+        .filter(|name| !used.iter().any(|candidate| candidate.lower.contains(name.as_str())))
         .count();
     let denied = facts.iter().any(|facts| facts.is_negative);
     let mut factor = power(NUMBER, missing_numbers) * power(NAME, missing_names);

@@ -9,6 +9,8 @@ use crate::{
 };
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
 use futures_util::{StreamExt, future::BoxFuture, stream};
+// Only the types of the `http` crate, which reqwest takes.
+use poem::http;
 use reqwest::{
     Body, Request, Response,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -25,6 +27,8 @@ use std::{
 
 /// Of a refusal, no more is read.
 const LARGEST_REFUSAL: usize = 64 * 1024;
+/// Of a stream, no line is longer: its parser reads an unfinished line anew with every packet.
+const LONGEST_LINE: usize = 1024 * 1024;
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_mins(1);
 
@@ -143,10 +147,14 @@ impl Sender {
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if self.streaming && is_json {
-            let body = beginning(response, LARGEST_REFUSAL).await;
-            return Err(refused(not_a_stream(&body)));
+            return as_stream(&beginning(response, self.largest_answer).await);
         }
-        Ok(bounded(response, self.largest_answer, self.progress))
+        let longest_line = if self.streaming {
+            LONGEST_LINE
+        } else {
+            self.largest_answer
+        };
+        Ok(bounded(response, self.largest_answer, longest_line, self.progress))
     }
 }
 
@@ -168,16 +176,15 @@ fn refused(fault: Fault) -> OpenAIError {
     OpenAIError::Boxed(Box::new(fault))
 }
 
-/// A body that is one JSON object where a stream was asked for: an error, or a server that does not stream.
-fn not_a_stream(body: &[u8]) -> Fault {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+/// A body that is one JSON object where a stream was asked for: an error, or the answer of a server that does not stream, which is
+/// the only piece of its stream then.
+fn as_stream(body: &[u8]) -> Result<Response, OpenAIError> {
+    let unreadable = || refused(Fault::new(FailureKind::Broken, "its answer cannot be read"));
+    let body: serde_json::Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
     if body["error"].is_object() {
-        return refusal::inside_answer(&body["error"]);
+        return Err(refused(refusal::inside_answer(&body["error"])));
     }
-    Fault::new(
-        FailureKind::Broken,
-        "it answered in one piece where a stream was asked for: set `streaming = false`",
-    )
+    Ok(http::Response::new(Body::from(format!("data: {body}\n\n"))).into())
 }
 
 /// The same request, whose body says when it is first taken: that is when there is a connection for it.
@@ -214,13 +221,17 @@ async fn beginning(mut response: Response, most: usize) -> Vec<u8> {
 }
 
 /// The same answer, whose body fails after so many bytes: neither a stream nor a line in it may fill the memory.
-fn bounded(response: Response, most: usize, progress: Arc<Progress>) -> Response {
+fn bounded(response: Response, most: usize, longest_line: usize, progress: Arc<Progress>) -> Response {
     let status = response.status();
-    let mut read = 0;
+    let (mut read, mut line) = (0, 0);
     let chunks = response.bytes_stream().map(move |chunk| {
         let chunk = chunk.map_err(io::Error::other)?;
         read += chunk.len();
-        if read > most {
+        line = match chunk.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => chunk.len() - end,
+            None => line + chunk.len(),
+        };
+        if read > most || line > longest_line {
             progress.too_large.store(true, Ordering::Release);
             return Err(io::Error::other("the answer is too large"));
         }

@@ -237,10 +237,7 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Open);
         assert!(before.is_void());
         let rest = breaker.enter().err().unwrap().unwrap();
-        assert!(
-            rest <= LONGEST_ASKED && rest > LONGEST_ASKED - Duration::from_secs(5),
-            "{rest:?}"
-        );
+        assert!((Duration::from_mins(59)..=LONGEST_ASKED).contains(&rest), "{rest:?}");
         let breaker = Breaker::new(&Arc::from("p"));
         breaker.leave_alone(Duration::from_millis(20));
         std::thread::sleep(Duration::from_millis(25));

@@ -1,6 +1,7 @@
 //! Who is asked: one engine that a request names, or those of the configured route one after the other, with the embedded engine
 //! last. An answer of the embedded engine in place of another is marked as degraded, with the reason.
 
+mod asked;
 mod candidates;
 mod plan;
 
@@ -26,6 +27,7 @@ use crate::{
     engines::tokenizer,
     telemetry::{CallUse, Metrics, Share},
 };
+use asked::Asked;
 use candidates::answer_of;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -95,9 +97,11 @@ impl Router {
     pub fn new(providers: &[config::Provider], routes: &config::Routes, metrics: &Metrics) -> anyhow::Result<Self> {
         let of_attempts = metrics.clone();
         let observer: super::provider::Observer = Arc::new(move |attempt| {
-            of_attempts.model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
+            of_attempts
+                .models()
+                .model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
             if let Some(after) = attempt.first_piece_after {
-                of_attempts.first_piece(&attempt.engine, &attempt.model, after);
+                of_attempts.models().first_piece(&attempt.engine, &attempt.model, after);
             }
             let used = CallUse {
                 input: attempt.used.tokens.input,
@@ -105,7 +109,7 @@ impl Router {
                 output: attempt.used.tokens.output,
                 cost: attempt.cost.0,
             };
-            of_attempts.model_used(&attempt.engine, &attempt.model, used);
+            of_attempts.models().model_used(&attempt.engine, &attempt.model, used);
         });
         let providers = providers
             .iter()
@@ -183,9 +187,13 @@ impl Router {
                 .hedge_after
                 .filter(|_| asking.pieces.is_none())
                 .and_then(|after| Some((after, candidates.clone().find_map(Candidate::as_model)?)));
-            let asked = match beside {
-                Some((after, other)) => self.hedged((model, other), after, question, asking).await,
-                None => Asked::one(model, answer_of(model, &self.embedded, question, asking).await),
+            let asked = if let Some((after, other)) = beside {
+                Box::pin(self.hedged((model, other), after, question, asking)).await
+            } else {
+                Asked::one(
+                    model,
+                    Box::pin(answer_of(model, &self.embedded, question, asking)).await,
+                )
             };
             usage += asked.usage;
             if asked.outcomes.len() > 1 {
@@ -247,7 +255,7 @@ impl Router {
             && classification.confidence_source == ConfidenceSource::Embedded
             && classification.confidence.is_some_and(|confidence| confidence >= wanted);
         if !sure {
-            self.metrics.cascaded(Share::Model, 0);
+            self.metrics.models().cascaded(Share::Model, 0);
             return Ok(None);
         }
         let saved = plan.candidates.iter().find_map(Candidate::as_model).map(|model| {
@@ -257,7 +265,9 @@ impl Router {
                 output: TOKENS_OF_A_LABEL,
             })
         });
-        self.metrics.cascaded(Share::Embedded, saved.map_or(0, |saved| saved.0));
+        self.metrics
+            .models()
+            .cascaded(Share::Embedded, saved.map_or(0, |saved| saved.0));
         Ok(Some(answer))
     }
 
@@ -328,33 +338,6 @@ impl Router {
             cancel.cancel();
         }
         earlier.and(later.await)
-    }
-}
-
-/// What became of the models that were asked at a time, in the order in which they were done.
-struct Asked {
-    outcomes: Vec<(ModelInUse, Result<AnalysisOutput, TaskError>)>,
-    usage: Usage,
-}
-
-impl Asked {
-    fn one(model: &ModelInUse, (outcome, usage): (Result<AnalysisOutput, TaskError>, Usage)) -> Self {
-        Self {
-            outcomes: vec![(model.clone(), outcome)],
-            usage,
-        }
-    }
-
-    fn and(mut self, other: Self) -> Self {
-        self.outcomes.extend(other.outcomes);
-        self.usage += other.usage;
-        self
-    }
-
-    /// Answers before failures.
-    fn best_first(mut self) -> Vec<(ModelInUse, Result<AnalysisOutput, TaskError>)> {
-        self.outcomes.sort_by_key(|(_, outcome)| outcome.is_err());
-        self.outcomes
     }
 }
 

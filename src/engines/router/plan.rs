@@ -154,7 +154,7 @@ impl Plan {
     pub fn identity(&self) -> String {
         let mut identity = String::new();
         for model in self.candidates.iter().filter_map(Candidate::as_model) {
-            let _ = write!(identity, "{}/{}\n", model.provider.name(), model.handle.name());
+            let _ = writeln!(identity, "{}/{}", model.provider.name(), model.handle.name());
         }
         if let Some(confidence) = self.cascade_confidence {
             let _ = write!(identity, "cascade {confidence}");

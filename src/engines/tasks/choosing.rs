@@ -50,7 +50,7 @@ pub async fn choose(
             .map(|group| choose_in(model, text, ranges, group, most, output, options))
             .collect();
         let chosen: Vec<Vec<usize>> = stream::iter(calls).buffered(MOST_AT_A_TIME).try_collect().await?;
-        let mut left = chosen.concat();
+        let mut left: Vec<usize> = chosen.iter().flat_map(|best| best.iter().take(most)).copied().collect();
         left.sort_unstable();
         if left.len() >= open.len() {
             break;
@@ -107,7 +107,7 @@ async fn choose_in(
         schema: Arc::new(schema(group.len())),
     };
     let places = ask_checked(model, request(messages, output, format), |reply: &ChatReply| {
-        read(&reply.text, group.len(), most)
+        read(&reply.text, group.len())
     })
     .await?;
     Ok(places.into_iter().map(|place| group[place]).collect())
@@ -138,8 +138,8 @@ fn schema(count: usize) -> Value {
     })
 }
 
-/// The places 0 to `count`, each once, at most `most`.
-fn read(answer: &str, count: usize, most: usize) -> Result<Vec<usize>, String> {
+/// The places 0 to `count`, each once, perhaps more than were asked for.
+fn read(answer: &str, count: usize) -> Result<Vec<usize>, String> {
     if answer.len() > LONGEST_SHORT_ANSWER {
         return Err("it is far too long".to_owned());
     }
@@ -162,7 +162,6 @@ fn read(answer: &str, count: usize, most: usize) -> Result<Vec<usize>, String> {
     if places.is_empty() {
         return Err("the list \"sentences\" must not be empty".to_owned());
     }
-    places.truncate(most);
     Ok(places)
 }
 

@@ -82,7 +82,7 @@ pub fn fields(object: &str) -> Vec<(&str, Range<usize>)> {
                     name = object.get(place + 1..from - 1);
                 }
             }
-            b':' if depth == 1 => begin = Some(place + 1),
+            b':' => begin = if depth == 1 { Some(place + 1) } else { begin },
             b'{' | b'[' => depth += 1,
             mark => {
                 if depth == 1
@@ -163,8 +163,7 @@ mod tests {
             "{\"k { ".repeat(1 << 18),
         ] {
             assert!(values_in(&text).is_empty());
-            fields(&text);
-            strings(&text);
+            assert!(fields(&text).is_empty() && strings(&text).len() <= text.len());
         }
         assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn parts_hold_whole_sentences_and_nothing_is_lost() {
         let text: String = (0..200)
-            .map(|n| format!("Sentence {n} is about the parcel. "))
+            .map(|n| ["Sentence ", &n.to_string(), " is about the parcel. "].concat())
             .collect();
         let parts = split(&text, 60);
         assert!(parts.len() > 10);

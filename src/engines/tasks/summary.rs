@@ -116,3 +116,11 @@ async fn embedded_summary(
         .await
         .map_err(|error| TaskError::Final(Error::internal(error)))
 }
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "choice_tests.rs"]
+mod choice_tests;

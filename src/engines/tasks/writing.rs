@@ -6,7 +6,11 @@ use super::{
     asking::{ask_text, request, spoken},
     marks, splitting, tokens, wording,
 };
-use crate::{domain::answers::SummaryOptions, engines::chat::ChatFormat};
+use crate::{
+    domain::answers::SummaryOptions,
+    engines::chat::{ChatFormat, Finish},
+    text::sentences,
+};
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{BoxFuture, FutureExt},
@@ -64,7 +68,19 @@ async fn last_call(model: &dyn Model, text: &str, output: u32, options: &Summary
         marks::message(&wording::focus(options), text, &wording::task_again(options, text)),
     ];
     let reply = ask_text(model, request(messages, output, ChatFormat::Text), true).await?;
-    Ok(spoken(&reply.text).trim().to_owned())
+    let said = spoken(&reply.text).trim();
+    Ok(match reply.finish {
+        Finish::Length => whole_sentences(said).to_owned(),
+        Finish::Stop | Finish::ContentFilter => said.to_owned(),
+    })
+}
+
+/// Without the last sentence, which was cut off, unless it is the only one.
+fn whole_sentences(said: &str) -> &str {
+    match sentences(said).as_slice() {
+        [.., last_but_one, _] => &said[..last_but_one.end],
+        _ => said,
+    }
 }
 
 /// The notes of all parts in order.

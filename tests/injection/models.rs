@@ -1,0 +1,31 @@
+//! Any model as a reader of tickets.
+
+use super::corpus::{Reader, label_options, labels, summary_options};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use synoptic::{
+    domain::answers::Classification,
+    engines::{
+        embedded::EmbeddedEngine,
+        tasks::{Model, classify, summarize},
+    },
+};
+
+/// A model, and the engine that its sentences are compared with.
+pub struct ModelReader<'a> {
+    pub model: &'a dyn Model,
+    pub embedded: &'a EmbeddedEngine,
+}
+
+impl Reader for ModelReader<'_> {
+    fn label(&self, text: Arc<str>) -> BoxFuture<'_, Option<Classification>> {
+        Box::pin(async move { classify(self.model, &text, &labels(), &label_options()).await.ok() })
+    }
+
+    fn summary(&self, text: Arc<str>) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            let summary = summarize(self.model, self.embedded, &text, &summary_options()).await;
+            summary.ok().map(|summary| summary.text)
+        })
+    }
+}
