@@ -2,9 +2,9 @@
 
 use super::{Key, Subject};
 use crate::{config, domain::analyses::Analysis};
-use moka::{future::Cache, notification::RemovalCause};
+use moka::future::Cache;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -19,7 +19,8 @@ pub(super) struct Memory {
     index: Index,
 }
 
-type Index = Arc<Mutex<HashMap<Subject, HashSet<Key>>>>;
+/// How many entries there are, of each subject under each key: one that replaces another is there before the other is gone.
+type Index = Arc<Mutex<HashMap<Subject, HashMap<Key, usize>>>>;
 
 #[derive(Clone)]
 struct Entry {
@@ -37,12 +38,7 @@ impl Memory {
             .weigher(|_, entry: &Entry| entry.bytes)
             .time_to_live(settings.ttl())
             .time_to_idle(Duration::from_secs(settings.idle_seconds))
-            .eviction_listener(move |key: Arc<Key>, entry: Entry, cause| {
-                // One that is replaced is still there, under the same key.
-                if cause != RemovalCause::Replaced {
-                    remove_from(&of_evicted, &key, &entry.subjects);
-                }
-            })
+            .eviction_listener(move |key: Arc<Key>, entry: Entry, _| remove_from(&of_evicted, &key, &entry.subjects))
             .build();
         Self { answers, index }
     }
@@ -52,6 +48,9 @@ impl Memory {
     }
 
     pub async fn put(&self, key: Key, analysis: Arc<Analysis>, subjects: Vec<Subject>) {
+        if self.answers.policy().max_capacity() == Some(0) {
+            return;
+        }
         let json = serde_json::to_vec(&*analysis).map_or(usize::MAX, |json| json.len());
         let entry = Entry {
             analysis,
@@ -61,23 +60,33 @@ impl Memory {
         {
             let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
             for subject in entry.subjects.iter() {
-                index.entry(*subject).or_default().insert(key);
+                *index.entry(*subject).or_default().entry(key).or_default() += 1;
             }
         }
         self.answers.insert(key, entry).await;
     }
 
     pub async fn forget(&self, subject: Subject) {
-        let keys = {
-            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-            index.remove(&subject).unwrap_or_default()
+        let keys: Vec<Key> = {
+            let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            index
+                .get(&subject)
+                .into_iter()
+                .flat_map(HashMap::keys)
+                .copied()
+                .collect()
         };
         for key in keys {
-            self.answers.invalidate(&key).await;
+            self.remove(&key).await;
         }
     }
 
-    pub fn size(&self) -> (u64, u64) {
+    pub async fn remove(&self, key: &Key) {
+        self.answers.invalidate(key).await;
+    }
+
+    pub async fn size(&self) -> (u64, u64) {
+        self.answers.run_pending_tasks().await;
         (self.answers.entry_count(), self.answers.weighted_size())
     }
 }
@@ -85,11 +94,21 @@ impl Memory {
 fn remove_from(index: &Index, key: &Key, subjects: &[Subject]) {
     let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
     for subject in subjects {
-        if let Some(keys) = index.get_mut(subject) {
-            keys.remove(key);
-            if keys.is_empty() {
-                index.remove(subject);
+        let Some(keys) = index.get_mut(subject) else {
+            continue;
+        };
+        if let Some(entries) = keys.get_mut(key) {
+            *entries -= 1;
+            if *entries == 0 {
+                keys.remove(key);
             }
+        }
+        if keys.is_empty() {
+            index.remove(subject);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -73,8 +73,8 @@ pub struct AnswerCache {
     forgotten: Arc<AtomicU64>,
 }
 
-/// Taken before an answer is stored, given back when it is kept.
-#[derive(Debug, Clone, Copy)]
+/// Taken before an answer is stored or looked for, given back when it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
 impl AnswerCache {
@@ -111,7 +111,7 @@ impl AnswerCache {
 
     /// Keeps an answer. What was forgotten since `epoch` may be what it came from: then it is not kept.
     pub async fn keep(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>, epoch: Epoch) {
-        if self.epoch().0 != epoch.0 {
+        if self.epoch() != epoch {
             return;
         }
         let subjects = Subject::of(&analysis, collection);
@@ -119,12 +119,22 @@ impl AnswerCache {
             redis.put(&key, &analysis, &subjects).await;
         }
         self.memory.put(key, analysis, subjects).await;
+        // What is forgotten from now on finds the answer; what was forgotten before may have missed it.
+        if self.epoch() != epoch {
+            self.memory.remove(&key).await;
+            if let Some(redis) = &self.redis {
+                redis.remove(&key).await;
+            }
+        }
     }
 
-    /// Keeps an answer that was found elsewhere in memory too.
-    pub async fn bring_near(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>) {
+    /// Keeps an answer in memory too that was found elsewhere, after `epoch` was taken.
+    pub async fn bring_near(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>, epoch: Epoch) {
         let subjects = Subject::of(&analysis, collection);
         self.memory.put(key, analysis, subjects).await;
+        if self.epoch() != epoch {
+            self.memory.remove(&key).await;
+        }
     }
 
     /// Drops every answer that came from this, here and in Redis. What Redis does not drop now goes at the end of its time.
@@ -137,8 +147,7 @@ impl AnswerCache {
     }
 
     /// How many answers are in memory and about how many bytes they take.
-    #[must_use]
-    pub fn size(&self) -> (u64, u64) {
-        self.memory.size()
+    pub async fn size(&self) -> (u64, u64) {
+        self.memory.size().await
     }
 }

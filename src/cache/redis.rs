@@ -78,6 +78,18 @@ impl Redis {
             .await;
     }
 
+    pub async fn remove(&self, key: &Key) {
+        let _: Option<()> = self
+            .within_time("remove", async {
+                let mut connection = self.connection().await?;
+                redis::cmd("DEL")
+                    .arg(answer_name(key))
+                    .query_async(&mut connection)
+                    .await
+            })
+            .await;
+    }
+
     pub async fn forget(&self, subject: Subject) {
         let set = subject_name(subject);
         let _: Option<()> = self

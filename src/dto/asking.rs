@@ -13,6 +13,7 @@ use crate::{
         following::{Follow, Progress},
         spending::BudgetLeft,
     },
+    telemetry::trace_id,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use poem::web::sse::Event;
@@ -115,13 +116,17 @@ impl Asked {
     #[must_use]
     pub fn stream(follow: Follow) -> Self {
         let status = cache_status(follow.cache());
-        let events = stream::unfold(follow, |mut follow| async move {
-            let event = match follow.next().await? {
-                Progress::Piece(text) => AnswerEvent::delta(&text),
-                Progress::Done(given) => AnswerEvent::analysis(given),
-                Progress::Failed(error) => AnswerEvent::problem(error),
-            };
-            Some((event, follow))
+        // The events are made after the request's handler has ended, and belong to the request all the same.
+        let trace_id = trace_id::current().unwrap_or_else(trace_id::generate);
+        let events = stream::unfold(follow, move |mut follow| {
+            trace_id::scope(trace_id.clone(), async move {
+                let event = match follow.next().await? {
+                    Progress::Piece(text) => AnswerEvent::delta(&text),
+                    Progress::Done(given) => AnswerEvent::analysis(given),
+                    Progress::Failed(error) => AnswerEvent::problem(error),
+                };
+                Some((event, follow))
+            })
         });
         Self::Stream(
             EventStream::new(events.boxed())

@@ -31,8 +31,8 @@ use std::{
 
 /// Goes into every key: answers of another way of asking are not given again.
 const WAY_OF_ASKING: u32 = 1;
-/// How often somebody who came along boards again, because the one they came along with was short of money.
-const BOARDINGS: usize = 4;
+/// How often somebody comes along with others who turn out to be short of money, before they set out alone.
+pub(super) const MOST_COMPANIONS: usize = 3;
 
 #[derive(Clone)]
 pub(super) struct Answering {
@@ -122,25 +122,23 @@ impl Wanted {
 impl Answering {
     /// Waits for the answer.
     pub async fn answer(&self, wanted: &Wanted) -> Result<Given> {
-        for boarding in 1.. {
-            let outcome = match self.begin(wanted, false).await? {
+        let mut companions = 0;
+        loop {
+            let mut ride = match self.begin(wanted, false, companions).await? {
                 Begun::Done(given) => return Ok(given),
-                Begun::UnderWay(mut ride) => {
-                    let outcome = ride.landed().await;
-                    (self.disembark(wanted, ride.joined, outcome), ride.joined)
-                }
+                Begun::UnderWay(ride) => ride,
             };
-            match outcome {
+            let outcome = ride.landed().await;
+            match self.disembark(wanted, ride.joined, outcome) {
                 // It was somebody else's budget.
-                (Err(Error::OverBudget { .. }), true) if boarding < BOARDINGS => {}
-                (outcome, _) => return outcome,
+                Err(Error::OverBudget { .. }) if ride.joined => companions += 1,
+                outcome => return outcome,
             }
         }
-        Err(Error::internal("no boarding was the last"))
     }
 
-    /// Finds the answer, or sets out for it. With `stream`, pieces of it can be followed.
-    pub async fn begin(&self, wanted: &Wanted, stream: bool) -> Result<Begun> {
+    /// Finds the answer, or sets out for it. With `stream`, pieces of it can be followed. `companions` were short of money before.
+    pub async fn begin(&self, wanted: &Wanted, stream: bool, companions: usize) -> Result<Begun> {
         if wanted.plan.is_embedded() {
             let mut answers = self.embedded(vec![Ok(wanted.clone())]).await?;
             let answer = answers.pop();
@@ -155,8 +153,8 @@ impl Answering {
         {
             return Ok(Begun::Done(self.give_again(wanted, analysis, CacheTier::Memory)));
         }
-        let joinable =
-            (wanted.policy.mode == CacheMode::On).then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
+        let joins = wanted.policy.mode == CacheMode::On && companions < MOST_COMPANIONS;
+        let joinable = joins.then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
         let ride = self.flights.board(joinable, |crew| {
             let (this, wanted) = (self.clone(), wanted.clone());
             async move { this.fly(&wanted, key, oldest, crew, stream).await }
@@ -304,7 +302,7 @@ impl Answering {
         }
         let cache = if analysis.usage.calls == 0 {
             CacheOutcome::NotKept
-        } else if wanted.policy.mode == CacheMode::On {
+        } else if wanted.policy.mode.reads() {
             CacheOutcome::Miss { stored: keep }
         } else {
             CacheOutcome::Bypassed { stored: keep }
@@ -323,6 +321,7 @@ impl Answering {
         key: &Key,
         oldest: Timestamp,
     ) -> Result<Option<(Arc<Analysis>, CacheTier)>> {
+        let epoch = self.cache.epoch();
         let mut found = self.cache.shared(key, oldest).await;
         if found.is_none() {
             let mut tx = self.db.read().await?;
@@ -331,7 +330,7 @@ impl Answering {
         }
         if let Some((analysis, _)) = &found {
             self.cache
-                .bring_near(*key, Arc::clone(analysis), wanted.collection())
+                .bring_near(*key, Arc::clone(analysis), wanted.collection(), epoch)
                 .await;
         }
         Ok(found)

@@ -21,9 +21,11 @@ pub(super) type FlightKey = (Key, Option<u64>);
 /// The flights of this process. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Flights<T> {
-    under_way: Arc<Mutex<HashMap<FlightKey, Weak<Seat<T>>>>>,
+    under_way: UnderWay<T>,
     tasks: TaskTracker,
 }
+
+type UnderWay<T> = Arc<Mutex<HashMap<FlightKey, Weak<Seat<T>>>>>;
 
 /// What those on board see: the pieces so far, and in the end the outcome.
 struct Board<T> {
@@ -112,18 +114,30 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         let flying = work(Crew { cancel, pieces });
         let (under_way, this) = (Arc::clone(&self.under_way), Arc::downgrade(&seat));
         let trace_id = trace_id::current().unwrap_or_else(trace_id::generate);
+        let listed = key.map(|key| Listed { under_way, key, this });
         self.tasks.spawn(trace_id::scope(trace_id, async move {
             let outcome = Box::pin(flying).await.map_err(Arc::new);
-            if let Some(key) = key {
-                // From now on the answer is kept, or another request tries again. A later flight of this key stays.
-                let mut under_way = under_way.lock().unwrap_or_else(PoisonError::into_inner);
-                if under_way.get(&key).is_some_and(|seat| seat.ptr_eq(&this)) {
-                    under_way.remove(&key);
-                }
-            }
+            // From now on the answer is kept, or another request tries again.
+            drop(listed);
             sender.send_modify(|board| board.outcome = Some(outcome));
         }));
         seat
+    }
+}
+
+/// A flight that others find. It is found no more when this is dropped, however the work ended; a later flight of its key stays.
+struct Listed<T> {
+    under_way: UnderWay<T>,
+    key: FlightKey,
+    this: Weak<Seat<T>>,
+}
+
+impl<T> Drop for Listed<T> {
+    fn drop(&mut self) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.get(&self.key).is_some_and(|seat| seat.ptr_eq(&self.this)) {
+            under_way.remove(&self.key);
+        }
     }
 }
 
@@ -265,5 +279,7 @@ mod tests {
         let flights: Flights<u8> = Flights::new(TaskTracker::new());
         let mut ride = flights.board(Some(KEY), |_| async { panic!("a fault of ours") });
         assert!(matches!(ride.landed().await, Err(Error::Internal { .. })));
+        // Nobody joins it, and nothing of it is left.
+        assert!(flights.under_way.lock().unwrap().is_empty());
     }
 }

@@ -4,10 +4,7 @@ use super::{
     answering::{Answering, Begun, Given, Wanted},
     flights::Step,
 };
-use crate::domain::{
-    Error, Result,
-    caching::{CacheMode, CacheOutcome},
-};
+use crate::domain::{Error, Result, caching::CacheOutcome};
 use std::sync::Arc;
 
 /// Dropped before the end, the answer is given up, unless somebody else waits for it too.
@@ -15,8 +12,12 @@ pub struct Follow {
     answering: Answering,
     wanted: Wanted,
     begun: Option<Begun>,
+    /// What has come and was not asked for yet.
+    first: Option<Progress>,
+    outcome: CacheOutcome,
     /// Whether pieces have come.
     some: bool,
+    companions: usize,
 }
 
 /// What comes next of an answer.
@@ -30,65 +31,80 @@ pub enum Progress {
 }
 
 impl Follow {
-    /// Sets out for the answer.
+    /// Sets out for the answer, and waits for the first that comes of it: a failure that comes first is an error.
     pub(super) async fn begin(answering: &Answering, wanted: Wanted) -> Result<Self> {
-        Ok(Self {
-            begun: Some(answering.begin(&wanted, true).await?),
+        let mut follow = Self {
+            begun: Some(Box::pin(answering.begin(&wanted, true, 0)).await?),
+            first: None,
+            outcome: if wanted.policy.mode.reads() {
+                CacheOutcome::Miss { stored: false }
+            } else {
+                CacheOutcome::Bypassed { stored: false }
+            },
             answering: answering.clone(),
             wanted,
             some: false,
-        })
+            companions: 0,
+        };
+        match follow.next().await {
+            Some(Progress::Failed(error)) => Err(error),
+            first => {
+                follow.first = first;
+                Ok(follow)
+            }
+        }
     }
 
-    /// How the answer comes about, as far as is known already.
+    /// How the answer comes about, as far as it is known already.
     #[must_use]
     pub fn cache(&self) -> CacheOutcome {
-        match &self.begun {
-            Some(Begun::Done(given)) => given.cache,
-            Some(Begun::UnderWay(ride)) if ride.joined => CacheOutcome::Collapsed,
-            _ if self.wanted.policy.mode == CacheMode::On => CacheOutcome::Miss { stored: false },
-            _ => CacheOutcome::Bypassed { stored: false },
-        }
+        self.outcome
     }
 
     /// What comes next; `None` after the end.
     pub async fn next(&mut self) -> Option<Progress> {
-        let progress = match self.begun.take()? {
-            Begun::Done(given) => {
-                // An answer that was there already comes as one piece.
-                if !self.some
-                    && let Some(text) = given.analysis.text()
-                {
-                    self.some = true;
-                    let piece = Progress::Piece(text.into());
-                    self.begun = Some(Begun::Done(given));
-                    return Some(piece);
-                }
-                Progress::Done(given)
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            let mut ride = match self.begun.take()? {
+                Begun::Done(given) => return Some(self.whole(given)),
+                Begun::UnderWay(ride) => ride,
+            };
+            if ride.joined {
+                self.outcome = CacheOutcome::Collapsed;
             }
-            Begun::UnderWay(mut ride) => match self.answering.next(&self.wanted, &mut ride).await {
+            match self.answering.next(&self.wanted, &mut ride).await {
                 Step::Piece(piece) => {
                     self.some = true;
                     self.begun = Some(Begun::UnderWay(ride));
-                    Progress::Piece(piece)
+                    return Some(Progress::Piece(piece));
                 }
-                Step::Landed(Ok(given)) => {
-                    self.begun = Some(Begun::Done(given));
-                    return Box::pin(self.next()).await;
-                }
+                Step::Landed(Ok(given)) => self.begun = Some(Begun::Done(given)),
                 // It was somebody else's budget: now with one's own.
                 Step::Landed(Err(Error::OverBudget { .. })) if ride.joined && !self.some => {
-                    match self.answering.begin(&self.wanted, true).await {
-                        Ok(begun) => {
-                            self.begun = Some(begun);
-                            return Box::pin(self.next()).await;
-                        }
-                        Err(error) => Progress::Failed(error),
+                    self.companions += 1;
+                    match Box::pin(self.answering.begin(&self.wanted, true, self.companions)).await {
+                        Ok(begun) => self.begun = Some(begun),
+                        Err(error) => return Some(Progress::Failed(error)),
                     }
                 }
-                Step::Landed(Err(error)) => Progress::Failed(error),
-            },
-        };
-        Some(progress)
+                Step::Landed(Err(error)) => return Some(Progress::Failed(error)),
+            }
+        }
+    }
+
+    /// An answer of which no piece has come, comes as one piece.
+    fn whole(&mut self, given: Given) -> Progress {
+        self.outcome = given.cache;
+        if !self.some
+            && let Some(text) = given.analysis.text()
+        {
+            self.some = true;
+            let piece = Progress::Piece(text.into());
+            self.begun = Some(Begun::Done(given));
+            return piece;
+        }
+        Progress::Done(given)
     }
 }

@@ -61,6 +61,8 @@ pub struct Services {
     pub api_keys: ApiKeys,
     pub audit: Audit,
     pub budgets: Budgets,
+    /// Answers of models that are at hand to be given again.
+    pub cache: AnswerCache,
     pub collections: Collections,
     pub documents: Documents,
     pub generations: Generations,
@@ -165,7 +167,8 @@ impl Services {
             signing_keys,
             spending,
             usage: UsageReports::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock, cache),
+            taxonomies: Taxonomies::new(db.clone(), clock, cache.clone()),
+            cache,
             users,
             recognition,
             db,

@@ -22,6 +22,7 @@ use synoptic::engines::tokenizer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -63,6 +64,7 @@ struct State {
     last: Mutex<Option<Seen>>,
     queue: Mutex<VecDeque<Reply>>,
     answering: Mutex<Option<Answering>>,
+    held: watch::Sender<bool>,
 }
 
 impl Upstream {
@@ -123,6 +125,16 @@ impl Upstream {
             input: total.input + counts.input,
             output: total.output + counts.output,
         })
+    }
+
+    /// From now on, requests are counted and wait.
+    pub fn hold(&self) {
+        self.state.held.send_replace(true);
+    }
+
+    /// Those that wait are answered, and later ones at once.
+    pub fn release(&self) {
+        self.state.held.send_replace(false);
     }
 
     pub fn open_connections(&self) -> usize {
@@ -211,6 +223,9 @@ impl Connection {
         });
         let model = body["model"].as_str().unwrap_or_default().to_owned();
         let call = self.state.count_call(&model);
+        if !self.turn().await {
+            return false;
+        }
         let input = input_tokens(&body);
         let steps = if let Some(refusal) = script::refusal(&model, call) {
             vec![Step::Bytes(refusal)]
@@ -258,6 +273,16 @@ impl Connection {
         let tokens = tokenizer::count(said);
         self.state.count_tokens(model, 0, tokens - *counted);
         *counted = tokens;
+    }
+
+    /// Waits while requests are held; whether the client is still there afterwards.
+    async fn turn(&mut self) -> bool {
+        let mut held = self.state.held.subscribe();
+        let mut byte = [0];
+        tokio::select! {
+            released = held.wait_for(|held| !held) => released.is_ok(),
+            _ = self.socket.read(&mut byte) => false,
+        }
     }
 
     /// Whether the client is still there afterwards.

@@ -5,13 +5,16 @@ use crate::{
     domain::{analyses::AnalysisOutput, usage::Usage},
     engines::{
         LocalEngine, Question,
-        chat::{CallContext, ChatReply, ChatRequest},
+        chat::{CallContext, ChatReply, ChatRequest, PieceSink},
         provider::{CallError, ModelHandle, Provider, UnavailableReason},
-        tasks::{self, Model, TaskError},
+        tasks::{self, Cleaner, Model, TaskError},
     },
 };
 use futures_util::future::BoxFuture;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// A model and the provider that it is reached through.
 #[derive(Clone)]
@@ -74,9 +77,11 @@ impl Model for Metered<'_> {
 
     fn chat(&self, request: ChatRequest, hand_on: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
         Box::pin(async move {
+            let sieve = self.asking.pieces.clone().filter(|_| hand_on);
+            let sieve = sieve.map(|pieces| Arc::new(Sieve::new(&request, pieces)));
             let context = CallContext {
                 cancel: self.asking.cancel.clone(),
-                pieces: self.asking.pieces.clone().filter(|_| hand_on),
+                pieces: sieve.clone().map(Sieve::sink),
             };
             let provider = &self.model.provider;
             let outcome = provider
@@ -85,6 +90,9 @@ impl Model for Metered<'_> {
             match outcome {
                 Ok(answered) => {
                     self.note(answered.usage);
+                    if let Some(sieve) = sieve {
+                        sieve.finish();
+                    }
                     Ok(answered.reply)
                 }
                 Err(CallError::OverBudget(error)) => Err(TaskError::Final(error)),
@@ -93,18 +101,58 @@ impl Model for Metered<'_> {
                     Err(TaskError::Failed {
                         kind: failure.kind,
                         detail: failure.detail,
-                        began: failure.began,
+                        began: sieve.is_some_and(|sieve| sieve.began.load(Ordering::Acquire)),
                     })
                 }
-                Err(CallError::Unavailable(unavailable)) => Err(TaskError::Unavailable(
-                    match unavailable.reason {
-                        UnavailableReason::LeftAlone => "it has failed too often, and rests for a while",
+                Err(CallError::Unavailable(unavailable)) => Err(TaskError::Unavailable {
+                    why: match unavailable.reason {
+                        UnavailableReason::LeftAlone => {
+                            "it has failed too often or asked for a pause, and rests for a while"
+                        }
                         UnavailableReason::QueueFull => "too many requests wait for it",
                         UnavailableReason::NoTurn => "no turn came in time",
                     }
                     .to_owned(),
-                )),
+                    retry_after: unavailable.retry_after,
+                }),
             }
         })
+    }
+}
+
+/// Hands pieces on as people are to see them.
+struct Sieve {
+    cleaner: Mutex<Cleaner>,
+    pieces: PieceSink,
+    /// Whether something was handed on.
+    began: AtomicBool,
+}
+
+impl Sieve {
+    fn new(request: &ChatRequest, pieces: PieceSink) -> Self {
+        Self {
+            cleaner: Mutex::new(Cleaner::new(&request.messages)),
+            pieces,
+            began: AtomicBool::new(false),
+        }
+    }
+
+    fn sink(self: Arc<Self>) -> PieceSink {
+        Arc::new(move |piece| {
+            let said = self.cleaner.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+            self.hand_on(&said);
+        })
+    }
+
+    fn finish(&self) {
+        let cleaner = self.cleaner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.hand_on(&cleaner.finish());
+    }
+
+    fn hand_on(&self, said: &str) {
+        if !said.is_empty() {
+            self.began.store(true, Ordering::Release);
+            (self.pieces)(said);
+        }
     }
 }

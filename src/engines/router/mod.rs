@@ -1,6 +1,7 @@
 //! Who is asked: one engine that a request names, or those of the configured route one after the other, with the embedded engine
 //! last. An answer of the embedded engine in place of another is marked as degraded, with the reason.
 
+mod asked;
 mod candidates;
 mod plan;
 
@@ -26,6 +27,7 @@ use crate::{
     engines::tokenizer,
     telemetry::{CallUse, Metrics, Share},
 };
+use asked::Asked;
 use candidates::answer_of;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -185,38 +187,47 @@ impl Router {
                 .hedge_after
                 .filter(|_| asking.pieces.is_none())
                 .and_then(|after| Some((after, candidates.clone().find_map(Candidate::as_model)?)));
-            let outcome = if let Some((after, other)) = beside {
+            let asked = if let Some((after, other)) = beside {
                 Box::pin(self.hedged((model, other), after, question, asking)).await
             } else {
-                let (outcome, used) = Box::pin(answer_of(model, &self.embedded, question, asking)).await;
-                (outcome.map(|output| (output, model.clone())), used)
+                Asked::one(
+                    model,
+                    Box::pin(answer_of(model, &self.embedded, question, asking)).await,
+                )
             };
-            usage += outcome.1;
-            match outcome.0 {
-                Ok((output, model)) => {
-                    return Ok(Answered {
-                        output,
-                        engine: model.provider.name().to_string(),
-                        model: model.handle.name().to_string(),
-                        usage,
-                        degraded: None,
-                    });
-                }
-                Err(TaskError::Final(error)) => return Err(error),
-                Err(TaskError::Failed {
-                    kind: FailureKind::Cancelled,
-                    ..
-                }) => return Err(given_up()),
-                Err(error) => {
-                    let (words, began) = in_words(model.provider.name(), &error);
-                    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
-                    retry_after = retry_after.or(wait_of(&error));
-                    failures.push(words);
-                    if began {
-                        // What was handed on cannot be taken back.
-                        break;
+            usage += asked.usage;
+            if asked.outcomes.len() > 1 {
+                // The next one has had its turn.
+                candidates.next();
+            }
+            let mut began = false;
+            for (model, outcome) in asked.best_first() {
+                let error = match outcome {
+                    Ok(output) => {
+                        return Ok(Answered {
+                            output,
+                            engine: model.provider.name().to_string(),
+                            model: model.handle.name().to_string(),
+                            usage,
+                            degraded: None,
+                        });
                     }
-                }
+                    Err(TaskError::Final(error)) => return Err(error),
+                    Err(TaskError::Failed {
+                        kind: FailureKind::Cancelled,
+                        ..
+                    }) => return Err(given_up()),
+                    Err(error) => error,
+                };
+                let (words, handed_on) = in_words(model.provider.name(), &error);
+                tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
+                retry_after = retry_after.or(wait_of(&error));
+                failures.push(words);
+                began |= handed_on;
+            }
+            if began {
+                // What was handed on cannot be taken back.
+                break;
             }
         }
         Err(Error::Upstream {
@@ -298,7 +309,7 @@ impl Router {
         after: Duration,
         question: &Question,
         asking: &Asking,
-    ) -> (Result<(AnalysisOutput, ModelInUse), TaskError>, Usage) {
+    ) -> Asked {
         let with_own_end = |model: &ModelInUse| {
             let cancel = asking.cancel.child_token();
             let asking = Asking {
@@ -307,40 +318,27 @@ impl Router {
             };
             let (model, embedded, question) = (model.clone(), self.embedded.clone(), question.clone());
             let work = async move {
-                let (outcome, used) = answer_of(&model, &embedded, &question, &asking).await;
-                (outcome.map(|output| (output, model)), used)
+                let answer = answer_of(&model, &embedded, &question, &asking).await;
+                Asked::one(&model, answer)
             };
             (cancel, Box::pin(work))
         };
         let (cancel_first, mut of_first) = with_own_end(first);
         tokio::select! {
-            outcome = &mut of_first => return outcome,
+            asked = &mut of_first => return asked,
             () = tokio::time::sleep(after) => {}
         }
         let (cancel_second, mut of_second) = with_own_end(second);
         // Whoever is given up is waited for, so that what it used is booked.
-        tokio::select! {
-            (outcome, used) = &mut of_first => {
-                let (other, also) = match &outcome {
-                    Ok(_) => { cancel_second.cancel(); of_second.await }
-                    Err(_) => of_second.await,
-                };
-                (outcome.or(other), sum(used, also))
-            }
-            (outcome, used) = &mut of_second => {
-                let (other, also) = match &outcome {
-                    Ok(_) => { cancel_first.cancel(); of_first.await }
-                    Err(_) => of_first.await,
-                };
-                (outcome.or(other), sum(used, also))
-            }
+        let (earlier, cancel, later) = tokio::select! {
+            asked = &mut of_first => (asked, cancel_second, of_second),
+            asked = &mut of_second => (asked, cancel_first, of_first),
+        };
+        if earlier.outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
+            cancel.cancel();
         }
+        earlier.and(later.await)
     }
-}
-
-fn sum(mut one: Usage, other: Usage) -> Usage {
-    one += other;
-    one
 }
 
 fn given_up() -> Error {
@@ -368,7 +366,7 @@ fn in_words(provider: &str, error: &TaskError) -> (String, bool) {
             };
             (format!("the provider `{provider}` {what}"), *began)
         }
-        TaskError::Unavailable(why) => (format!("the provider `{provider}` was not asked: {why}"), false),
+        TaskError::Unavailable { why, .. } => (format!("the provider `{provider}` was not asked: {why}"), false),
         TaskError::Unusable(why) => (format!("the provider `{provider}` gave no usable answer: {why}"), false),
     }
 }
@@ -379,6 +377,7 @@ fn wait_of(error: &TaskError) -> Option<Duration> {
             kind: FailureKind::RateLimited { retry_after } | FailureKind::ServerError { retry_after, .. },
             ..
         } => *retry_after,
+        TaskError::Unavailable { retry_after, .. } => *retry_after,
         _ => None,
     }
 }

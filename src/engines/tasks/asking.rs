@@ -1,6 +1,9 @@
 //! Asking a model until it says something that can be used: at most twice.
 
-use super::{Model, TaskError};
+use super::{
+    Model, TaskError,
+    cleaning::{Cleaner, without_marks},
+};
 use crate::engines::chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, ChatRole, Finish};
 
 /// How much of an answer that was none is shown to the model again, in characters.
@@ -22,11 +25,14 @@ pub fn request(messages: Vec<ChatMessage>, max_output_tokens: u32, format: ChatF
 
 /// Asks for text. Nothing, or white space, is asked for once more.
 pub async fn ask_text(model: &dyn Model, request: ChatRequest, hand_on: bool) -> Result<ChatReply, TaskError> {
-    let reply = ask_once(model, request.clone(), hand_on).await?;
+    let marks = Cleaner::new(&request.messages);
+    let mut reply = ask_once(model, request.clone(), hand_on).await?;
+    reply.text = marks.clone().all(&reply.text);
     if !spoken(&reply.text).trim().is_empty() {
         return Ok(reply);
     }
-    let reply = ask_once(model, with_more_room(model, request, reply.finish), hand_on).await?;
+    reply = ask_once(model, with_more_room(model, request, reply.finish), hand_on).await?;
+    reply.text = marks.all(&reply.text);
     if spoken(&reply.text).trim().is_empty() {
         return Err(TaskError::Unusable("the model answered nothing, twice".to_owned()));
     }
@@ -39,7 +45,7 @@ pub async fn ask_checked<T: Send>(
     mut request: ChatRequest,
     check: impl Fn(&ChatReply) -> Result<T, String> + Send + Sync,
 ) -> Result<T, TaskError> {
-    let reply = ask_once(model, request.clone(), false).await?;
+    let reply = without_marks(ask_once(model, request.clone(), false).await?, &request.messages);
     let wrong = match checked(&reply, &check) {
         Ok(answer) => return Ok(answer),
         Err(wrong) => wrong,
@@ -59,7 +65,8 @@ pub async fn ask_checked<T: Send>(
             ),
         });
     }
-    let reply = ask_once(model, request, false).await?;
+    let messages = request.messages.clone();
+    let reply = without_marks(ask_once(model, request, false).await?, &messages);
     checked(&reply, &check).map_err(|wrong| TaskError::Unusable(format!("two answers could not be used: {wrong}")))
 }
 

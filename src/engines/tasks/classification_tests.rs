@@ -101,10 +101,15 @@ async fn a_filtered_answer_is_unusable_and_failures_pass_through() {
         panic!("usable")
     };
     assert!(why.contains("filter"));
-    let model = Scripted::new(|_, _| Err(TaskError::Unavailable("resting".to_owned())));
+    let model = Scripted::new(|_, _| {
+        Err(TaskError::Unavailable {
+            why: "resting".to_owned(),
+            retry_after: None,
+        })
+    });
     assert!(matches!(
         ask(&model, options(0.0)).await,
-        Err(TaskError::Unavailable(_))
+        Err(TaskError::Unavailable { .. })
     ));
     assert_eq!(model.calls(), 1);
 }

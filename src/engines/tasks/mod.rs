@@ -3,11 +3,13 @@
 //!
 //! [`summarize`] has the model write (`writing`) or choose sentences (`choosing`); what it wrote is compared with the source by
 //! the embedded engine. [`classify`] enumerates the labels (`label_prompt`), reads the answer (`label_answer`) and its certainty
-//! (`confidence`). [`generate`] sends a rendered prompt and holds JSON to its schema. All of them ask through `asking`.
+//! (`confidence`). [`generate`] sends a rendered prompt and holds JSON to its schema. All of them ask through `asking`, which
+//! takes out of answers what is not for people (`cleaning`).
 
 mod asking;
 mod choosing;
 mod classification;
+mod cleaning;
 mod confidence;
 mod generation;
 mod json;
@@ -24,6 +26,7 @@ mod writing;
 mod scripted;
 
 pub use classification::classify;
+pub use cleaning::Cleaner;
 pub use generation::generate;
 pub use json::validate;
 pub use summary::summarize;
@@ -31,6 +34,7 @@ pub use summary::summarize;
 use super::chat::{ChatReply, ChatRequest, FailureKind};
 use crate::domain::Error;
 use futures_util::future::BoxFuture;
+use std::time::Duration;
 
 /// A model with the limits, retries and books of its provider around it.
 pub trait Model: Send + Sync {
@@ -58,7 +62,11 @@ pub enum TaskError {
         began: bool,
     },
     /// The provider was not asked: it is resting after failures, or too much waits for it.
-    Unavailable(String),
+    Unavailable {
+        /// In words that follow "was not asked:".
+        why: String,
+        retry_after: Option<Duration>,
+    },
     /// It answered, twice, with something that is no answer: a label outside the set, JSON that is none.
     Unusable(String),
 }

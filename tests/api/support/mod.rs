@@ -167,6 +167,11 @@ impl TestApp {
 
     /// What another process would find after this one: nothing in memory, the same database.
     pub async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same with a changed configuration.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let Self {
             app,
             key,
@@ -181,7 +186,7 @@ impl TestApp {
         drop((server, client, services));
         app.close().await;
         let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
-        Self::over(&Template { database, key, token }, |_| {}).await
+        Self::over(&Template { database, key, token }, change).await
     }
 
     /// Takes the database away from under the server, which must not have read from it before.

@@ -1,0 +1,29 @@
+//! The whole server in process with models behind it: a scripted upstream answers, fails and stalls, and what the server makes of
+//! it is seen through its API. One file a promise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+#[expect(dead_code, reason = "the tests of the API use more of it")]
+#[path = "../api/support/mod.rs"]
+mod support;
+#[path = "../upstream/mod.rs"]
+mod upstream;
+
+mod batches;
+mod caching;
+mod cascade;
+mod forgetting;
+mod keys_of_answers;
+mod logs;
+mod marks;
+mod redis;
+mod routes;
+mod sharing;
+mod streams;
+mod streams_shared;
+mod visibility;
+mod world;
