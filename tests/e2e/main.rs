@@ -9,9 +9,15 @@
 mod access;
 mod folder;
 mod import;
+mod ledger;
 mod limits;
+mod models;
+mod money;
 mod oidc;
 mod process;
 mod provider;
 mod serve;
 mod swagger;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../upstream/mod.rs"]
+mod upstream;

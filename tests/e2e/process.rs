@@ -1,7 +1,7 @@
 //! Runs the built program and talks to it as a stranger would: over a socket, with signals.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -126,7 +126,7 @@ impl Server {
     }
 
     /// Sends SIGKILL.
-    pub fn kill(self) {
+    pub fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
@@ -164,9 +164,17 @@ pub fn request(method: &str, path: &str, key: Option<&str>, body: &str) -> Strin
 
 /// Sends a request and reads the whole answer.
 pub fn http(address: SocketAddr, request: &str) -> String {
-    let mut connection = TcpStream::connect(address).unwrap();
-    connection.write_all(request.as_bytes()).unwrap();
-    read_all(&mut connection)
+    try_http(address, request).unwrap()
+}
+
+/// The same, for a server that may end at any time.
+pub fn try_http(address: SocketAddr, request: &str) -> io::Result<String> {
+    let mut connection = TcpStream::connect(address)?;
+    connection.write_all(request.as_bytes())?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 pub fn read_all(connection: &mut TcpStream) -> String {

@@ -1,6 +1,9 @@
 //! The books: set aside before, settled after, whatever happened.
 
-use crate::support::{World, context, listening, request};
+use crate::{
+    support::{World, context, listening, request},
+    upstream::Call,
+};
 use serde_json::json;
 use std::time::Duration;
 use synoptic::{
@@ -69,6 +72,9 @@ async fn the_books_agree_with_the_upstream_to_the_last_token() {
     let counts = world.upstream.total();
     assert_eq!((total.tokens.input, total.tokens.output), (counts.input, counts.output));
     assert_eq!(total.cost, world.books.cost());
+    let price_of = |call: Call| (call.input * 370_000 + call.output * 1_900_000 + 999_999) / 1_000_000;
+    let price: i64 = world.upstream.calls().into_iter().map(price_of).sum();
+    assert_eq!(total.cost.0, price);
     // 300, two repetitions of `failing-3`, and one of each of 15 answers that broke.
     assert_eq!((counts.calls, i64::from(total.calls)), (317, 317));
     assert_eq!(world.upstream.counts("failing-3").calls, 32);

@@ -45,6 +45,13 @@ pub struct Counts {
     pub output: i64,
 }
 
+/// What one request that was not refused took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Call {
+    pub input: i64,
+    pub output: i64,
+}
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -59,6 +66,7 @@ type Answering = Box<dyn Fn(&Value) -> Reply + Send + Sync>;
 #[derive(Default)]
 struct State {
     counts: Mutex<BTreeMap<String, Counts>>,
+    calls: Mutex<Vec<Call>>,
     open: AtomicUsize,
     accepted: AtomicUsize,
     last: Mutex<Option<Seen>>,
@@ -137,6 +145,11 @@ impl Upstream {
         self.state.held.send_replace(false);
     }
 
+    /// Every request that was not refused, in the order in which they came.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.calls.lock().unwrap().clone()
+    }
+
     pub fn open_connections(&self) -> usize {
         self.state.open.load(Ordering::SeqCst)
     }
@@ -166,11 +179,17 @@ impl State {
         counts.calls - 1
     }
 
-    fn count_tokens(&self, model: &str, input: i64, output: i64) {
-        let mut counts = self.counts.lock().unwrap();
-        let counts = counts.entry(model.to_owned()).or_default();
-        counts.input += input;
-        counts.output += output;
+    /// Counts the input of a request and returns its place among the calls.
+    fn count_input(&self, model: &str, input: i64) -> usize {
+        self.counts.lock().unwrap().entry(model.to_owned()).or_default().input += input;
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(Call { input, output: 0 });
+        calls.len() - 1
+    }
+
+    fn count_output(&self, model: &str, call: usize, output: i64) {
+        self.counts.lock().unwrap().entry(model.to_owned()).or_default().output += output;
+        self.calls.lock().unwrap()[call].output += output;
     }
 
     fn reply(&self, body: &Value) -> Reply {
@@ -227,17 +246,16 @@ impl Connection {
             return false;
         }
         let input = input_tokens(&body);
-        let steps = if let Some(refusal) = script::refusal(&model, call) {
-            vec![Step::Bytes(refusal)]
-        } else {
-            // Counted before the first byte goes out, so that whoever has the answer finds it counted.
-            self.state.count_tokens(&model, input, 0);
-            script::steps(&model, &body, &self.state.reply(&body), input)
-        };
-        self.act(&model, steps).await
+        if let Some(refusal) = script::refusal(&model, call) {
+            return self.socket.write_all(&refusal).await.is_ok();
+        }
+        // Counted before the first byte goes out, so that whoever has the answer finds it counted.
+        let call = self.state.count_input(&model, input);
+        let steps = script::steps(&model, &body, &self.state.reply(&body), input);
+        self.act(&model, call, steps).await
     }
 
-    async fn act(&mut self, model: &str, steps: Vec<Step>) -> bool {
+    async fn act(&mut self, model: &str, call: usize, steps: Vec<Step>) -> bool {
         let mut out = Vec::new();
         let mut said = String::new();
         let mut counted = 0;
@@ -249,14 +267,14 @@ impl Connection {
                     out.extend(bytes);
                 }
                 Step::Pause(pause) => {
-                    self.count_output(model, &said, &mut counted);
+                    self.count_output(model, call, &said, &mut counted);
                     if self.socket.write_all(&out).await.is_err() || !self.wait(pause).await {
                         return false;
                     }
                     out.clear();
                 }
                 Step::Reset => {
-                    self.count_output(model, &said, &mut counted);
+                    self.count_output(model, call, &said, &mut counted);
                     drop(self.socket.write_all(&out).await);
                     // What was sent is read before the connection is gone.
                     sleep(Duration::from_millis(20)).await;
@@ -265,13 +283,13 @@ impl Connection {
                 }
             }
         }
-        self.count_output(model, &said, &mut counted);
+        self.count_output(model, call, &said, &mut counted);
         self.socket.write_all(&out).await.is_ok()
     }
 
-    fn count_output(&self, model: &str, said: &str, counted: &mut i64) {
+    fn count_output(&self, model: &str, call: usize, said: &str, counted: &mut i64) {
         let tokens = tokenizer::count(said);
-        self.state.count_tokens(model, 0, tokens - *counted);
+        self.state.count_output(model, call, tokens - *counted);
         *counted = tokens;
     }
 

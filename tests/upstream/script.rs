@@ -94,6 +94,8 @@ pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
             ];
             error(429, "rate_limit_error", Value::Null, &headers)
         }
+        "every-few-429" if call % number == 0 => error(429, "rate_limit_error", Value::Null, &[]),
+        "every-few-500" if call % number == 0 => error(500, "server_error", Value::Null, &[]),
         "failing" if call < number => error(500, "server_error", Value::Null, &[]),
         "status" => error(number as u16, "some_error", Value::Null, &[]),
         "unauthorized" => error(401, "invalid_request_error", json!("invalid_api_key"), &[]),

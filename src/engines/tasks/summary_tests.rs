@@ -295,7 +295,10 @@ async fn a_failure_of_one_part_is_the_failure_of_all() {
     let text = "The invoice of the customer is wrong again this month. ".repeat(3_000);
     let mut model = Scripted::new(|call, _| {
         if call == 5 {
-            Err(TaskError::Unavailable("resting".to_owned()))
+            Err(TaskError::Unavailable {
+                why: "resting".to_owned(),
+                retry_after: None,
+            })
         } else {
             Ok(said("A note."))
         }
@@ -303,7 +306,7 @@ async fn a_failure_of_one_part_is_the_failure_of_all() {
     model.context = 1_500;
     assert!(matches!(
         ask(&model, &text, &SummaryOptions::default()).await,
-        Err(TaskError::Unavailable(_))
+        Err(TaskError::Unavailable { .. })
     ));
     assert!(model.calls() <= 5 + MOST_AT_A_TIME, "the rest is not asked");
 }

@@ -1,0 +1,113 @@
+//! Servers in front of the scripted upstream, which runs inside the test and counts for itself: what `money.rs` and `ledger.rs`
+//! test with.
+
+use crate::{
+    process::{Server, http, request, try_http},
+    upstream::Upstream,
+};
+use serde_json::Value;
+use std::{fs, net::SocketAddr};
+use tempfile::TempDir;
+
+const ADMIN: &str = "admin@localhost.localdomain";
+const PASSWORD: &str = "violet-harbour-42-tulip-engine";
+
+/// An upstream, and servers on one database whose only provider it is. Whoever is asked with `key` is accounted on `key_id`.
+pub struct World {
+    pub upstream: Upstream,
+    pub servers: Vec<Server>,
+    pub key: String,
+    pub key_id: String,
+    /// The first admin's access token.
+    token: String,
+    _folder: TempDir,
+    // Last: the upstream ends before what drives it.
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// An answer of a server.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Value,
+}
+
+impl Answer {
+    fn parse(answer: &str) -> Option<Self> {
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some(Self {
+            status: head.split(' ').nth(1)?.parse().ok()?,
+            head: head.to_owned(),
+            body: serde_json::from_str(body).unwrap_or_default(),
+        })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        headers.find_map(|(found, value)| found.eq_ignore_ascii_case(name).then(|| value.trim()))
+    }
+}
+
+impl World {
+    /// With this many servers. `models` are names of models with the prices of a million tokens of input and of output.
+    pub fn new(servers: usize, models: &[&str], input: &str, output: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let upstream = runtime.block_on(Upstream::start());
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = format!(
+            "[auth]\nadmin_password = \"{PASSWORD}\"\n[limits]\nprincipal_per_second = 0\n[[providers]]\nname = \"upstream\"\n\
+             base_url = \"{}\"\nconcurrency = 64\nlongest_wait_seconds = 0\nretries = 4\n",
+            upstream.base_url()
+        );
+        for model in models {
+            config += &format!(
+                "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
+                 input = \"{input}\"\noutput = \"{output}\"\n"
+            );
+        }
+        fs::write(folder.path().join("synoptic.toml"), config).unwrap();
+        let servers: Vec<Server> = (0..servers).map(|_| Server::start(folder.path(), &[])).collect();
+        let mut world = Self {
+            upstream,
+            servers,
+            key: String::new(),
+            key_id: String::new(),
+            token: String::new(),
+            _folder: folder,
+            _runtime: runtime,
+        };
+        let credentials = format!(r#"{{"email": "{ADMIN}", "password": "{PASSWORD}"}}"#);
+        let signed_in = world.api("POST", "/api/auth/login", &credentials);
+        signed_in["access_token"].as_str().unwrap().clone_into(&mut world.token);
+        let made = world.api("POST", "/api/keys", r#"{"name": "program"}"#);
+        made["secret"].as_str().unwrap().clone_into(&mut world.key);
+        made["key"]["id"].as_str().unwrap().clone_into(&mut world.key_id);
+        world
+    }
+
+    /// Asks the first server as the first admin.
+    pub fn api(&self, method: &str, path: &str, body: &str) -> Value {
+        let token = (!self.token.is_empty()).then_some(self.token.as_str());
+        let answer = http(self.servers[0].address, &request(method, path, token, body));
+        let answer = Answer::parse(&answer).unwrap();
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        answer.body
+    }
+
+    /// Asks a server with the key; `None` when the connection ends without an answer.
+    pub fn ask(&self, server: SocketAddr, path: &str, body: &Value) -> Option<Answer> {
+        let request = request("POST", path, Some(&self.key), &body.to_string());
+        try_http(server, &request)
+            .ok()
+            .and_then(|answer| Answer::parse(&answer))
+    }
+
+    /// The key's line of the ledger; zeros when it has none.
+    pub fn ledger(&self) -> Value {
+        let report = self.api("GET", "/api/usage?group_by=key", "");
+        let lines = report["items"].as_array().unwrap();
+        let own = lines.iter().find(|line| line["key"]["id"] == *self.key_id);
+        own.cloned().unwrap_or_default()
+    }
+}
