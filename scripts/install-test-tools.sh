@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs, Node.js and Chromium, the packages of
-# the OpenID Connect provider that sign-in is tested against, and a small language model with a server. Does nothing where they
-# are.
+# Installs what the tests need beyond Rust and a C compiler: PostgreSQL's server programs, Redis, Node.js and Chromium, the
+# packages of the OpenID Connect provider that sign-in is tested against, and a small language model with a server. Does nothing
+# where they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 has_postgres() {
     command -v initdb >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+has_redis() {
+    command -v redis-server >/dev/null 2>&1
 }
 
 has_node() {
@@ -33,25 +37,35 @@ install_with_apt() {
             echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
         fi
     fi
+    # The tests start a server of their own; the package's need not run.
+    if ! has_redis; then
+        packages+=(redis-server)
+        stop_redis=yes
+    fi
     has_node || packages+=(nodejs npm)
     has_chromium || packages+=(chromium)
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    if [ "${stop_redis:-no}" = yes ] && command -v systemctl >/dev/null 2>&1; then
+        "${as_root[@]}" systemctl disable --now redis-server >/dev/null 2>&1 || true
+    fi
 }
 
 install_with_dnf() {
     has_postgres || "${as_root[@]}" dnf install -y -q postgresql-server
+    has_redis || "${as_root[@]}" dnf install -y -q redis
     has_node || "${as_root[@]}" dnf install -y -q nodejs npm
     has_chromium || "${as_root[@]}" dnf install -y -q chromium
 }
 
 install_with_brew() {
     has_postgres || brew install --quiet postgresql
+    has_redis || brew install --quiet redis
     has_node || brew install --quiet node
     has_chromium || brew install --quiet --cask chromium
 }
 
-if ! { has_postgres && has_node && has_chromium; }; then
+if ! { has_postgres && has_redis && has_node && has_chromium; }; then
     if command -v apt-get >/dev/null 2>&1; then
         install_with_apt
     elif command -v dnf >/dev/null 2>&1; then
@@ -59,8 +73,8 @@ if ! { has_postgres && has_node && has_chromium; }; then
     elif command -v brew >/dev/null 2>&1; then
         install_with_brew
     else
-        echo "No package manager found: install PostgreSQL's server (initdb, postgres), Node.js 18 or newer with npm, and" \
-            "Chromium, then run this again." >&2
+        echo "No package manager found: install PostgreSQL's server (initdb, postgres), Redis (redis-server), Node.js 18 or" \
+            "newer with npm, and Chromium, then run this again." >&2
         exit 1
     fi
 fi

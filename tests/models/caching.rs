@@ -28,7 +28,12 @@ async fn a_hit_is_the_same_analysis_and_costs_nothing() {
     assert_eq!(world.get("/api/analyses").await.items().len(), 1);
     let used = world.used().await;
     assert_eq!(
-        (&used["calls"], &used["cost_microdollars"], &used["cache_hits"], &used["saved_microdollars"]),
+        (
+            &used["calls"],
+            &used["cost_microdollars"],
+            &used["cache_hits"],
+            &used["saved_microdollars"]
+        ),
         (&json!(1), &json!(cost), &json!(3), &json!(3 * cost))
     );
     assert!((world.metric("synoptic_cache_hits_total{tier=\"memory\"}").await - 3.0).abs() < 0.1);
@@ -104,14 +109,21 @@ async fn after_a_restart_the_database_answers_and_then_memory() {
 async fn memory_has_its_bound_and_the_database_what_was_pushed_out() {
     let world = World::with(&["plain"], |config| config.cache.memory_bytes = 10_000).await;
     for number in 0..20 {
-        let answer = world.summarize(json!({"text": format!("{TEXT} This is number {number}.")})).await;
+        let answer = world
+            .summarize(json!({"text": format!("{TEXT} This is number {number}.")}))
+            .await;
         assert_eq!(cache_status(&answer), MISS);
     }
     let (count, bytes) = world.services.cache.size().await;
-    assert!((1..10).contains(&count) && bytes <= 10_000, "{count} answers, {bytes} bytes");
+    assert!(
+        (1..10).contains(&count) && bytes <= 10_000,
+        "{count} answers, {bytes} bytes"
+    );
     let mut tiers = Vec::new();
     for number in 0..20 {
-        let answer = world.summarize(json!({"text": format!("{TEXT} This is number {number}.")})).await;
+        let answer = world
+            .summarize(json!({"text": format!("{TEXT} This is number {number}.")}))
+            .await;
         tiers.push(cache_status(&answer).to_owned());
     }
     assert!(tiers.iter().all(|tier| tier.contains("hit")), "{tiers:?}");

@@ -22,7 +22,10 @@ async fn a_deleted_analysis_is_asked_for_again() {
     let first = ask(&world, "/api/summarize", &asked(json!({})), MISS).await;
     let other = asked(json!({"sentences": 1}));
     ask(&world, "/api/summarize", &other, MISS).await;
-    world.delete(format!("/api/analyses/{}", first["id"].as_str().unwrap())).await.gone();
+    world
+        .delete(format!("/api/analyses/{}", first["id"].as_str().unwrap()))
+        .await
+        .gone();
     assert_eq!(kept(&world).await, 1);
     let again = ask(&world, "/api/summarize", &asked(json!({})), MISS).await;
     assert_ne!(again["id"], first["id"]);
@@ -43,13 +46,22 @@ async fn with_a_document_or_its_collection_go_the_answers() {
     }
     ask(&world, "/api/summarize", &asked(json!({})), MISS).await;
     assert_eq!(kept(&world).await, 7);
-    world.delete(format!("/api/collections/notes/documents/{note}")).await.gone();
+    world
+        .delete(format!("/api/collections/notes/documents/{note}"))
+        .await
+        .gone();
     assert_eq!(kept(&world).await, 4);
-    world.post("/api/summarize", about(&note)).await.problem(404, "not-found");
+    world
+        .post("/api/summarize", about(&note))
+        .await
+        .problem(404, "not-found");
     ask(&world, "/api/summarize", &about(&memo), HIT).await;
     world.delete("/api/collections/memos?with_documents=true").await.gone();
     assert_eq!(kept(&world).await, 1);
-    world.post("/api/summarize", about(&memo)).await.problem(404, "not-found");
+    world
+        .post("/api/summarize", about(&memo))
+        .await
+        .problem(404, "not-found");
     ask(&world, "/api/summarize", &asked(json!({})), HIT).await;
 }
 
@@ -88,7 +100,10 @@ async fn what_is_deleted_while_a_model_answers_leaves_nothing_behind() {
     let deleting = async {
         world.until_called(2).await;
         settle().await;
-        world.delete(format!("/api/collections/notes/documents/{document}")).await.gone();
+        world
+            .delete(format!("/api/collections/notes/documents/{document}"))
+            .await
+            .gone();
         world.delete("/api/prompts/reply?with_analyses=true").await.gone();
         world.upstream.release();
     };
@@ -108,7 +123,10 @@ async fn an_answer_that_comes_while_something_else_is_deleted_is_kept_in_the_dat
     world.upstream.hold();
     let deleting = async {
         world.until_called(1).await;
-        world.delete(format!("/api/collections/notes/documents/{other}")).await.gone();
+        world
+            .delete(format!("/api/collections/notes/documents/{other}"))
+            .await
+            .gone();
         world.upstream.release();
     };
     let (first, ()) = tokio::join!(world.summarize(json!({})), deleting);

@@ -80,7 +80,10 @@ async fn of_a_classification_every_option_counts() {
     let twin = json!({"name": "Twin", "slug": "twin", "labels": labels("It comes late.")});
     world.post("/api/taxonomies", twin).await.created();
     world
-        .patch("/api/taxonomies/trouble", json!({"labels": labels("It comes very late.")}))
+        .patch(
+            "/api/taxonomies/trouble",
+            json!({"labels": labels("It comes very late.")}),
+        )
         .await
         .ok();
     let of = |fields: Value| {
@@ -156,7 +159,10 @@ async fn a_document_that_changes_is_asked_about_anew_and_its_old_text_is_known()
     let path = format!("/api/collections/notes/documents/{document}");
     let about = asked(json!({"text": null, "document_id": document}));
     each_is_asked_once(&world, "/api/summarize", std::slice::from_ref(&about)).await;
-    world.patch(&path, json!({"text": TEXT.replace("Monday", "Sunday")})).await.ok();
+    world
+        .patch(&path, json!({"text": TEXT.replace("Monday", "Sunday")}))
+        .await
+        .ok();
     each_is_asked_once(&world, "/api/summarize", std::slice::from_ref(&about)).await;
     // The title is no part of what a summary is made of.
     world.patch(&path, json!({"text": TEXT, "title": "Parcel"})).await.ok();

@@ -6,10 +6,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use synoptic::domain::{
-    permissions::Scopes,
-    principal::Reach,
-};
+use synoptic::domain::{permissions::Scopes, principal::Reach};
 
 const STORED: &str = "synoptic; fwd=uri-miss; stored";
 const COLLAPSED: &str = "synoptic; fwd=uri-miss; collapsed";
@@ -82,11 +79,13 @@ async fn nobody_is_refused_for_somebody_elses_budget() {
     for number in 0..12 {
         let (key, secret) = world.key_with(Scopes::ALL, Reach::Everything).await;
         if number != 5 {
-            budget(&world, &format!("Purse {number}"), &key.id.0.to_string(), 0).await;
+            budget(&world, &format!("Purse {number}"), &key.row.id.0.to_string(), 0).await;
         }
         keys.push(secret);
     }
-    let asking = keys.iter().map(|key| world.summarize_as(key, json!({"engine": "upstream"})));
+    let asking = keys
+        .iter()
+        .map(|key| world.summarize_as(key, json!({"engine": "upstream"})));
     let answers = join_all(asking).await;
     for (number, answer) in answers.iter().enumerate() {
         if answer.status == 200 {

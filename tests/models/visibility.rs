@@ -52,7 +52,10 @@ impl House {
 #[tokio::test]
 async fn a_restricted_key_is_given_nothing_of_what_others_have_asked_about_texts() {
     let house = House::new().await;
-    let (one, other) = (house.key(Reach::only([house.notes])).await, house.key(Reach::only([house.notes])).await);
+    let (one, other) = (
+        house.key(Reach::only([house.notes])).await,
+        house.key(Reach::only([house.notes])).await,
+    );
     let everything = house.world.key.clone();
     let of_all = house.ask(&everything, None, MISS).await;
     let of_one = house.ask(&one, None, MISS).await;
@@ -62,7 +65,9 @@ async fn a_restricted_key_is_given_nothing_of_what_others_have_asked_about_texts
     for (key, analysis) in [(&one, &of_one), (&other, &of_other), (&everything, &of_all)] {
         assert_eq!(&house.ask(key, None, HIT).await["id"], &analysis["id"]);
         let path = format!("/api/analyses/{}", analysis["id"].as_str().unwrap());
-        crate::support::send(house.world.with_token(key, "GET", path)).await.ok();
+        crate::support::send(house.world.with_token(key, "GET", path))
+            .await
+            .ok();
     }
 }
 
@@ -89,7 +94,11 @@ async fn answers_about_a_document_are_shared_by_those_who_reach_it() {
     let other = house.ask(&of_memos, Some(&house.memo), MISS).await;
     assert_ne!(other["id"], first["id"]);
     let out_of_reach = json!({"text": null, "document_id": house.note});
-    house.world.summarize_as(&of_memos, out_of_reach).await.problem(404, "not-found");
+    house
+        .world
+        .summarize_as(&of_memos, out_of_reach)
+        .await
+        .problem(404, "not-found");
     // Nor is the text by itself the document.
     house.ask(&of_notes, None, MISS).await;
     house.ask(&house.world.key, None, MISS).await;
@@ -99,7 +108,7 @@ async fn answers_about_a_document_are_shared_by_those_who_reach_it() {
 async fn a_key_that_may_not_read_documents_may_not_read_what_is_kept_about_them() {
     let house = House::new().await;
     house.ask(&house.world.key, Some(&house.note), MISS).await;
-    let scopes = Scopes::of([Scope::AnalysesRun]);
+    let scopes = Scopes::of(&[Scope::AnalysesRun]);
     let (_, key) = house.world.key_with(scopes, Reach::Everything).await;
     let about = json!({"text": null, "document_id": house.note});
     let refused = house.world.summarize_as(&key, about).await;
@@ -113,7 +122,7 @@ async fn a_key_whose_reach_ends_is_given_nothing_more() {
     let (made, key) = house.world.key_with(Scopes::ALL, Reach::only([house.notes])).await;
     house.ask(&key, Some(&house.note), MISS).await;
     house.ask(&key, Some(&house.note), HIT).await;
-    house.world.delete(format!("/api/keys/{}", made.id)).await.gone();
+    house.world.delete(format!("/api/keys/{}", made.row.id)).await.gone();
     let about = json!({"text": null, "document_id": house.note});
     house.world.summarize_as(&key, about).await.problem(401, "unauthorized");
 }

@@ -39,7 +39,8 @@ pub fn provider(name: &str, base_url: &str, models: &[&str], settings: Value) ->
             json!({"name": model, "context_tokens": 8192, "max_output_tokens": 200, "input": "1", "output": "10"})
         })
         .collect();
-    let mut all = json!({"name": name, "base_url": base_url, "longest_wait_seconds": 0, "retries": 0, "models": models});
+    let mut all =
+        json!({"name": name, "base_url": base_url, "longest_wait_seconds": 0, "retries": 0, "models": models});
     if let Value::Object(settings) = settings {
         all.as_object_mut().unwrap().extend(settings);
     }
@@ -95,9 +96,13 @@ impl World {
 
     /// A document in a collection, which is made if it is not there; its id.
     pub async fn document(&self, collection: &str, text: &str) -> String {
-        self.post("/api/collections", json!({"name": collection, "slug": collection})).await;
+        self.post("/api/collections", json!({"name": collection, "slug": collection}))
+            .await;
         let stored = self
-            .post(format!("/api/collections/{collection}/documents"), json!({"text": text}))
+            .post(
+                format!("/api/collections/{collection}/documents"),
+                json!({"text": text}),
+            )
             .await;
         stored.created().body["id"].as_str().unwrap().to_owned()
     }
@@ -124,7 +129,12 @@ impl World {
     /// A number of `/metrics`, 0 where it is not there.
     pub async fn metric(&self, name: &str) -> f64 {
         let metrics = send(self.anonymous("GET", "/metrics")).await;
-        let line = metrics.ok().text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let line = metrics
+            .ok()
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::to_owned);
         line.map_or(0.0, |number| number.trim().parse().unwrap())
     }
 
@@ -255,7 +265,8 @@ impl Events {
                 return Some((name, serde_json::from_str(&data).unwrap()));
             }
             let bytes = tokio::time::timeout(Duration::from_secs(20), self.bytes.next()).await;
-            self.buffer.push_str(&String::from_utf8(bytes.expect("an event in time")?).unwrap());
+            self.buffer
+                .push_str(&String::from_utf8(bytes.expect("an event in time")?).unwrap());
         }
     }
 
