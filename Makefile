@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
 
-.PHONY: test check openapi permissions bench bench-http bench-access
+.PHONY: test check openapi permissions bench bench-http bench-access bench-models
 
 test: ## Install what the tests need and run every test.
 	scripts/install-test-tools.sh
@@ -32,3 +32,6 @@ bench-http: ## Requests a second of the server, next to a bare handler.
 
 bench-access: ## What recognising a caller costs a request, and what hashing passwords does to others.
 	scripts/bench/access.sh
+
+bench-models: ## What Synoptic adds to calls to a model: latency, throughput of cached answers, memory, the ledger of 5 000 requests.
+	scripts/bench/models.sh

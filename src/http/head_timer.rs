@@ -5,6 +5,10 @@
 //! head. It does not run while a body arrives or an answer is made, nor between requests: those have limits of their own. It looks
 //! at nothing but line ends, so that of two requests sent without waiting in between, the second is timed only as far as it
 //! arrives after the first answer.
+//!
+//! It also ends a connection whose client has gone while it was being answered. The server library would go on until it cannot
+//! write any more, and a stream that has nothing to say for a while would go on costing money for nobody. An answer that was
+//! being made but has not begun is left to be made.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -23,6 +27,8 @@ pub struct HeadTimer<T> {
     progress: Progress,
     limit: Duration,
     timer: Pin<Box<Sleep>>,
+    /// Whether the client has ended the connection.
+    gone: bool,
 }
 
 impl<T> HeadTimer<T> {
@@ -32,6 +38,7 @@ impl<T> HeadTimer<T> {
             progress: Progress::Due,
             limit,
             timer: Box::pin(sleep(limit)),
+            gone: false,
         }
     }
 }
@@ -41,6 +48,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for HeadTimer<T> {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.connection).poll_read(context, buffer);
+        let had_room = before < buffer.capacity();
+        this.gone |= match &read {
+            Poll::Ready(Ok(())) => had_room && buffer.filled().len() == before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
         let began = read.is_ready() && this.progress.read(&buffer.filled()[before..]);
         if this.progress == Progress::Http2 {
             // Its frames cannot be timed from here, and an idle connection of it would stay for ever.
@@ -83,7 +96,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HeadTimer<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().connection).poll_flush(context)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.connection).poll_flush(context))?;
+        // Everything that there was to say has been sent; who keeps the other half open has it.
+        if this.gone && this.progress == Progress::Answered {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -322,5 +341,20 @@ mod tests {
         assert_eq!(failure(&mut server).await, None, "kept open");
         client.write_all(&GET[..10]).await.unwrap();
         assert_eq!(failure(&mut server).await, Some(ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_has_begun_ends_with_its_client_and_one_that_has_not_is_made() {
+        let (mut server, mut client) = connection();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut bytes = [0; 64];
+        assert!(server.read(&mut bytes).await.unwrap() > 0);
+        client.shutdown().await.unwrap();
+        assert_eq!(server.read(&mut bytes).await.unwrap(), 0);
+        server.flush().await.unwrap();
+        server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        assert_eq!(server.flush().await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        // Who listens on has what was written.
+        assert!(client.read(&mut bytes).await.unwrap() > 0);
     }
 }

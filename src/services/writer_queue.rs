@@ -72,3 +72,60 @@ impl Drop for Claim {
         }
     }
 }
+
+/// Answers that are to be stored.
+pub(super) struct Recording {
+    pub(super) analyses: Vec<Analysis>,
+    pub(super) reply: oneshot::Sender<Result<Vec<Option<Error>>>>,
+}
+
+/// What is to be set aside.
+pub(super) struct Reserving {
+    pub(super) reservation: Reservation,
+    pub(super) claim: Claim,
+    pub(super) reply: oneshot::Sender<Result<Claim>>,
+}
+
+/// What is written together.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) recordings: Vec<Recording>,
+    pub(super) reservings: Vec<Reserving>,
+    pub(super) settlements: Vec<Settlement>,
+    /// How many answers, reservations and settlements there are.
+    pub(super) weight: usize,
+    pub(super) rooms: Vec<OwnedSemaphorePermit>,
+}
+
+impl Batch {
+    /// Whether somebody waits for it, or there is nothing in it.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.recordings.is_empty() || !self.reservings.is_empty() || self.settlements.is_empty()
+    }
+
+    pub(super) fn add(&mut self, queued: Queued) {
+        self.rooms.extend(queued.room);
+        match queued.command {
+            Command::Record { analyses, reply } => {
+                self.weight += analyses.len().max(1);
+                self.recordings.push(Recording { analyses, reply });
+            }
+            Command::Reserve {
+                reservation,
+                claim,
+                reply,
+            } => {
+                self.weight += 1;
+                self.reservings.push(Reserving {
+                    reservation,
+                    claim,
+                    reply,
+                });
+            }
+            Command::Settle(settlement) => {
+                self.weight += 1;
+                self.settlements.push(settlement);
+            }
+        }
+    }
+}

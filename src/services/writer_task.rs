@@ -2,7 +2,7 @@
 
 use super::{
     books::{self, Reservation, Settlement},
-    writer_queue::{Claim, Command, Queued, Saved},
+    writer_queue::{Batch, Queued, Recording, Reserving, Saved},
 };
 use crate::{
     db::{Db, Tx, is_contention},
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{collections::VecDeque, mem, sync::PoisonError, time::Duration};
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, MissedTickBehavior},
 };
 use uuid::Uuid;
@@ -23,6 +23,8 @@ const ENOUGH_PER_TRANSACTION: usize = 512;
 const MOST_KEPT: usize = 65_536;
 /// How often what was saved is written, and what could not be written is tried again.
 const TICK: Duration = Duration::from_secs(1);
+/// For how long what nobody waits for waits for something that somebody does.
+const NOBODY_WAITS: Duration = Duration::from_millis(5);
 /// How often a transaction is tried that others stood in the way of, and how long it waits in between.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(5);
@@ -30,54 +32,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 const END_MAY_TAKE: Duration = Duration::from_secs(20);
 /// How often forgotten holds are looked for.
 const SWEEP_EVERY: time::Duration = time::Duration::MINUTE;
-
-struct Recording {
-    analyses: Vec<Analysis>,
-    reply: oneshot::Sender<Result<Vec<Option<Error>>>>,
-}
-
-struct Reserving {
-    reservation: Reservation,
-    claim: Claim,
-    reply: oneshot::Sender<Result<Claim>>,
-}
-
-#[derive(Default)]
-struct Batch {
-    recordings: Vec<Recording>,
-    reservings: Vec<Reserving>,
-    settlements: Vec<Settlement>,
-    weight: usize,
-    rooms: Vec<OwnedSemaphorePermit>,
-}
-
-impl Batch {
-    fn add(&mut self, queued: Queued) {
-        self.rooms.extend(queued.room);
-        match queued.command {
-            Command::Record { analyses, reply } => {
-                self.weight += analyses.len().max(1);
-                self.recordings.push(Recording { analyses, reply });
-            }
-            Command::Reserve {
-                reservation,
-                claim,
-                reply,
-            } => {
-                self.weight += 1;
-                self.reservings.push(Reserving {
-                    reservation,
-                    claim,
-                    reply,
-                });
-            }
-            Command::Settle(settlement) => {
-                self.weight += 1;
-                self.settlements.push(settlement);
-            }
-        }
-    }
-}
 
 pub(super) struct Task {
     db: Db,
@@ -135,10 +89,19 @@ impl Task {
             if self.looked_at.elapsed() >= TICK {
                 self.take_saved(&mut batch);
             }
-            while batch.weight < ENOUGH_PER_TRANSACTION
-                && let Ok(next) = queue.try_recv()
-            {
-                batch.add(next);
+            let until = Instant::now() + NOBODY_WAITS;
+            while batch.weight < ENOUGH_PER_TRANSACTION {
+                if let Ok(next) = queue.try_recv() {
+                    batch.add(next);
+                } else if batch.is_waited_for() {
+                    break;
+                } else {
+                    // The answer that came of a call follows what the call has used: they share a transaction.
+                    match tokio::time::timeout_at(until, queue.recv()).await {
+                        Ok(Some(next)) => batch.add(next),
+                        Ok(None) | Err(_) => break,
+                    }
+                }
             }
             if batch.weight > 0 || !self.kept.is_empty() {
                 self.write(batch).await;
@@ -264,10 +227,16 @@ impl Task {
         reservings: &[Reserving],
         recordings: &[Recording],
     ) -> Result<Written> {
-        let mut tx = self.db.write().await?;
+        let count = most.min(self.kept.len());
+        // What a call is about to use need not outlive the machine that makes it; what it has used must.
+        let mut tx = if count == 0 && recordings.is_empty() {
+            self.db.write_soon().await?
+        } else {
+            self.db.write().await?
+        };
         self.look_back(&mut tx).await?;
         let now = self.clock.now();
-        let count = most.min(self.kept.len());
+        let count = count.min(self.kept.len());
         let settlements = &self.kept.make_contiguous()[..count];
         let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
         let sweep = self.swept_at.is_none_or(|at| {
