@@ -19,7 +19,7 @@ fn bare() -> Json<Value> {
 }
 
 #[handler]
-fn same(Json(_): Json<Value>, answer: Data<&Answer>) -> Response {
+fn same(Json(_): Json<Value>, Data(answer): Data<&Answer>) -> Response {
     let body = answer.read().unwrap_or_else(PoisonError::into_inner).to_string();
     Response::builder()
         .content_type("application/json; charset=utf-8")
@@ -27,7 +27,7 @@ fn same(Json(_): Json<Value>, answer: Data<&Answer>) -> Response {
 }
 
 #[handler]
-fn give(Json(given): Json<Value>, answer: Data<&Answer>) -> Json<Value> {
+fn give(Json(given): Json<Value>, Data(answer): Data<&Answer>) -> Json<Value> {
     *answer.write().unwrap_or_else(PoisonError::into_inner) = given.clone();
     Json(given)
 }

@@ -1,22 +1,43 @@
-//! How often an engine obeys what the tickets of `tests/injection/corpus.jsonl` command it. Run with
-//! `cargo run --release --example injection`; a table is written to standard output.
+//! How often engines obey what the tickets of `tests/injection/corpus.jsonl` command them. Run with
+//! `cargo run --release --example injection`, in a folder whose `synoptic.toml` names the providers, if there are any: the embedded
+//! engine is asked, then every provider's first model; or only the engines that are named as arguments (`embedded`,
+//! `provider/model`). A table for each is written to standard output.
 
 #[path = "../tests/injection/corpus.rs"]
 mod corpus;
-#[path = "../tests/injection/embedded.rs"]
-mod embedded;
+#[path = "../tests/injection/engines.rs"]
+mod engines;
 
 use corpus::{Attempt, Outcome, attempts, run};
+use engines::EngineReader;
 use std::{
     collections::BTreeMap,
     error::Error,
     io::{self, Write},
 };
-use synoptic::engines::LocalEngine;
+use synoptic::{
+    config::{Config, Overrides},
+    domain::engines::EngineChoice,
+    engines::router::Router,
+    telemetry::Metrics,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    report("embedded", &LocalEngine::default()).await
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let config = Config::load(None, &Overrides::default())?;
+    let router = Router::new(&config.providers, &config.routes, &Metrics::new("injection")?)?;
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names.push("embedded".to_owned());
+        names.extend(config.providers.iter().map(|provider| provider.name.clone()));
+    }
+    for name in names {
+        let engine = EngineChoice::parse(&name)?;
+        let router = router.clone();
+        report(&name, &EngineReader { router, engine }).await?;
+    }
+    Ok(())
 }
 
 type Groups<'a> = BTreeMap<&'a str, Vec<Attempt>>;

@@ -1,7 +1,6 @@
 //! Asks over connections that stay open, with as little work of its own as can be: it shares the machine with what it measures.
 
 use std::{
-    future::Future,
     io::{Error, Result},
     rc::Rc,
     time::{Duration, Instant},
@@ -124,7 +123,7 @@ pub async fn run(target: &Target, at_once: usize, first: usize, count: usize, pa
     Ok(Taken { sorted, total })
 }
 
-fn one_client(
+async fn one_client(
     target: Target,
     client: usize,
     clients: usize,
@@ -132,23 +131,21 @@ fn one_client(
     count: usize,
     pace: Option<f64>,
     began: tokio::time::Instant,
-) -> impl Future<Output = Result<Vec<Duration>>> {
-    async move {
-        let mut connection = Connection::open(&target.address).await?;
-        let mut taken = Vec::with_capacity(count / clients + 1);
-        for number in (client..count).step_by(clients) {
-            let request = (target.requests)(first + number);
-            let sent = match pace {
-                Some(pace) => {
-                    let at = began + Duration::from_secs_f64(number as f64 / pace);
-                    sleep_until(at).await;
-                    at.into_std()
-                }
-                None => Instant::now(),
-            };
-            connection.ask(&request).await?;
-            taken.push(sent.elapsed());
-        }
-        Ok(taken)
+) -> Result<Vec<Duration>> {
+    let mut connection = Connection::open(&target.address).await?;
+    let mut taken = Vec::with_capacity(count / clients + 1);
+    for number in (client..count).step_by(clients) {
+        let request = (target.requests)(first + number);
+        let sent = match pace {
+            Some(pace) => {
+                let at = began + Duration::from_secs_f64(number as f64 / pace);
+                sleep_until(at).await;
+                at.into_std()
+            }
+            None => Instant::now(),
+        };
+        connection.ask(&request).await?;
+        taken.push(sent.elapsed());
     }
+    Ok(taken)
 }

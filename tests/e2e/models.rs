@@ -6,7 +6,7 @@ use crate::{
     upstream::Upstream,
 };
 use serde_json::Value;
-use std::{fs, net::SocketAddr};
+use std::{fmt::Write, fs, net::SocketAddr};
 use tempfile::TempDir;
 
 const ADMIN: &str = "admin@localhost.localdomain";
@@ -61,10 +61,12 @@ impl World {
             upstream.base_url()
         );
         for model in models {
-            config += &format!(
+            write!(
+                config,
                 "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
                  input = \"{input}\"\noutput = \"{output}\"\n"
-            );
+            )
+            .unwrap();
         }
         fs::write(folder.path().join("synoptic.toml"), config).unwrap();
         let servers: Vec<Server> = (0..servers).map(|_| Server::start(folder.path(), &[])).collect();

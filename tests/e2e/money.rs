@@ -27,9 +27,10 @@ fn limit(world: &World, amount: i64) -> String {
 
 fn question(random: &mut StdRng, model: &str) -> Value {
     let sentences = random.random_range(1..40);
-    let text: String = (0..sentences)
-        .map(|_| format!("Ticket {} waits for an answer. ", random.random_range(0..1_000_000)))
+    let text: Vec<String> = (0..sentences)
+        .map(|_| format!("Ticket {} waits for an answer.", random.random_range(0..1_000_000)))
         .collect();
+    let text = text.join(" ");
     json!({"text": text, "engine": format!("upstream/{model}"), "cache": "off"})
 }
 
@@ -66,8 +67,8 @@ fn refused(answer: &Answer) -> i64 {
     amount_after(detail, "this call may take ")
 }
 
-/// 64 clients ask these servers until each is refused three times in a row. A client whose server has gone asks the first. Returns how many were
-/// answered, before and after the kill, if there is one once this many were answered.
+/// 64 clients ask these servers until each is refused three times in a row. A client whose server has gone asks the first. Returns
+/// how many were answered before and after the kill, if there is one once this many were answered.
 fn ask_until_refused(world: &World, budget: &str, seed: u64, model: &str, kill_after: Option<usize>) -> [usize; 2] {
     let amount = number(&world.api("GET", budget, ""), "amount");
     let addresses: Vec<SocketAddr> = world.servers.iter().map(|server| server.address).collect();
@@ -118,7 +119,9 @@ fn ask_until_refused(world: &World, budget: &str, seed: u64, model: &str, kill_a
         });
         let ended: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
         over.store(true, Ordering::SeqCst);
-        ended.into_iter().for_each(|ended| ended.unwrap());
+        for ended in ended {
+            ended.unwrap();
+        }
     });
     answered.map(AtomicUsize::into_inner)
 }
@@ -188,32 +191,31 @@ fn two_processes_spend_a_budget_to_its_end_and_not_a_micro_dollar_more() {
 
 #[test]
 fn the_cap_holds_when_a_process_is_killed_and_the_other_goes_on() {
-    for (seed, amount) in [(11, 300_001)] {
-        // Every piece of an answer takes a moment, so that calls are under way when the process is killed.
-        let world = World::new(2, &["drip-3", "ok"], "1", "10");
-        let budget = limit(&world, amount);
-        let [before, after] = ask_until_refused(&world, &budget, seed, "drip-3", Some(20));
-        assert!(
-            before >= 20 && after > 0,
-            "{before} answers before the kill, {after} after it"
-        );
-        // What the killed one had under way stays set aside, and nothing else does.
-        let left_behind = settled(&world, &budget, |shown| {
-            number(shown, "spent") == number(&world.ledger(), "cost_microdollars")
-        });
-        assert!(
-            number(&left_behind, "held") > 0,
-            "{left_behind}: the kill came when nothing was under way"
-        );
-        use_the_rest(&world, &budget, seed);
-        let shown = world.api("GET", &budget, "");
-        let (spent, held) = (number(&shown, "spent"), number(&shown, "held"));
-        assert!(spent + held <= amount, "{shown}");
-        let (billed, ledger) = (billed(&world), number(&world.ledger(), "cost_microdollars"));
-        // The bill has what the killed one could not book any more; what it had set aside covers that.
-        assert!(
-            ledger <= billed && billed <= spent + held && billed <= amount,
-            "{ledger} {billed} {shown}"
-        );
-    }
+    let (seed, amount) = (11, 300_001);
+    // Every piece of an answer takes a moment, so that calls are under way when the process is killed.
+    let world = World::new(2, &["drip-3", "ok"], "1", "10");
+    let budget = limit(&world, amount);
+    let [before, after] = ask_until_refused(&world, &budget, seed, "drip-3", Some(20));
+    assert!(
+        before >= 20 && after > 0,
+        "{before} answers before the kill, {after} after it"
+    );
+    // What the killed one had under way stays set aside, and nothing else does.
+    let left_behind = settled(&world, &budget, |shown| {
+        number(shown, "spent") == number(&world.ledger(), "cost_microdollars")
+    });
+    assert!(
+        number(&left_behind, "held") > 0,
+        "{left_behind}: the kill came when nothing was under way"
+    );
+    use_the_rest(&world, &budget, seed);
+    let shown = world.api("GET", &budget, "");
+    let (spent, held) = (number(&shown, "spent"), number(&shown, "held"));
+    assert!(spent + held <= amount, "{shown}");
+    let (billed, ledger) = (billed(&world), number(&world.ledger(), "cost_microdollars"));
+    // The bill has what the killed one could not book any more; what it had set aside covers that.
+    assert!(
+        ledger <= billed && billed <= spent + held && billed <= amount,
+        "{ledger} {billed} {shown}"
+    );
 }

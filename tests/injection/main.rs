@@ -1,21 +1,31 @@
 //! Attempts to command an engine through the text it reads.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what is wrong by panicking"
+)]
 
 mod corpus;
-mod embedded;
+mod engines;
 mod models;
 
 use corpus::{Attempt, attempts, label_options, labels, run};
+use engines::EngineReader;
 use futures_util::future::BoxFuture;
 use models::ModelReader;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex},
 };
-use synoptic::engines::{
-    LocalEngine,
-    chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, ChatRole, Finish, Used},
-    embedded::EmbeddedEngine,
-    tasks::{Model, TaskError, classify},
+use synoptic::{
+    domain::engines::EngineChoice,
+    engines::{
+        chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, ChatRole, Finish, Used},
+        embedded::EmbeddedEngine,
+        router::Router,
+        tasks::{Model, TaskError, classify},
+    },
+    telemetry::Metrics,
 };
 
 #[test]
@@ -62,7 +72,11 @@ fn the_corpus_has_at_least_sixty_different_well_formed_attempts() {
 
 #[tokio::test]
 async fn the_embedded_engine_resists_as_often_as_it_was_measured_to() {
-    let outcome = run(&LocalEngine::default(), &attempts().unwrap()).await;
+    let embedded = EngineReader {
+        router: Router::embedded_only(&Metrics::new("test").unwrap()),
+        engine: EngineChoice::Embedded,
+    };
+    let outcome = run(&embedded, &attempts().unwrap()).await;
     assert_eq!(outcome.attempts, 68);
     assert!(outcome.label_resisted >= 62 && outcome.label_right >= 54, "{outcome:?}");
     assert_eq!(

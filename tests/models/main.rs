@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "the tests of the API use more of it")]
 #[path = "../api/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "tests of the providers use more of it")]
 #[path = "../upstream/mod.rs"]
 mod upstream;
 

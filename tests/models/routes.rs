@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use synoptic::config::{Config, Route};
 
-fn route(engines: &[&str], fields: Value) -> Route {
+fn route(engines: &[&str], fields: &Value) -> Route {
     let mut route = json!({"engines": engines});
     route
         .as_object_mut()
@@ -113,8 +113,8 @@ async fn all_are_asked_in_their_order_and_the_reason_names_each() {
 #[tokio::test]
 async fn a_route_may_end_without_the_embedded_engine() {
     let world = World::of_providers(&["retry-after-7", "status-500"], |config| {
-        config.routes.default = Some(route(&["a", "b"], json!({"fallback": false})));
-        config.routes.classification = Some(route(&["b", "embedded"], json!({})));
+        config.routes.default = Some(route(&["a", "b"], &json!({"fallback": false})));
+        config.routes.classification = Some(route(&["b", "embedded"], &json!({})));
     })
     .await;
     let refused = world.summarize(json!({})).await;
@@ -218,7 +218,7 @@ async fn nobody_is_asked_beside_another_unless_it_is_configured() {
 #[tokio::test]
 async fn a_slow_one_is_overtaken_by_the_next_and_given_up() {
     let hedged = |config: &mut Config| {
-        config.routes.default = Some(route(&["a", "b"], json!({"hedge_after_milliseconds": 200})));
+        config.routes.default = Some(route(&["a", "b"], &json!({"hedge_after_milliseconds": 200})));
     };
     let world = World::of_providers(&["stall-after-4", "plain"], hedged).await;
     let began = Instant::now();

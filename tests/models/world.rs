@@ -253,12 +253,12 @@ impl Events {
                 let (mut name, mut data) = (String::new(), String::new());
                 for line in event.lines() {
                     if let Some(value) = line.strip_prefix("event:") {
-                        name = value.trim().to_owned();
+                        value.trim().clone_into(&mut name);
                     } else if let Some(value) = line.strip_prefix("data:") {
                         data.push_str(value);
                     }
                 }
-                self.buffer = rest.to_owned();
+                self.buffer = rest.to_string();
                 if data.is_empty() {
                     continue;
                 }

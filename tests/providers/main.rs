@@ -13,5 +13,6 @@ mod logs;
 mod patience;
 mod requests;
 mod support;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../upstream/mod.rs"]
 mod upstream;

@@ -18,7 +18,7 @@ pub async fn on_both(test: impl AsyncFn(&Db)) {
     for (name, url) in [("SQLite", sqlite), ("PostgreSQL", postgres::new_database().await)] {
         let db = Db::connect(&url, POOL).await.unwrap();
         db.migrate().await.unwrap();
-        let outcome = AssertUnwindSafe(test(&db)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(Box::pin(test(&db))).catch_unwind().await;
         assert!(outcome.is_ok(), "the failure above is one on {name}");
         db.close().await;
     }

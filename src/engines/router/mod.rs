@@ -376,8 +376,8 @@ fn wait_of(error: &TaskError) -> Option<Duration> {
         TaskError::Failed {
             kind: FailureKind::RateLimited { retry_after } | FailureKind::ServerError { retry_after, .. },
             ..
-        } => *retry_after,
-        TaskError::Unavailable { retry_after, .. } => *retry_after,
+        }
+        | TaskError::Unavailable { retry_after, .. } => *retry_after,
         _ => None,
     }
 }

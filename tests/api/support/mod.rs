@@ -166,27 +166,29 @@ impl TestApp {
     }
 
     /// What another process would find after this one: nothing in memory, the same database.
-    pub async fn restart(self) -> Self {
-        self.restart_with(|_| {}).await
+    pub fn restart(self) -> impl Future<Output = Self> {
+        self.restart_with(|_| {})
     }
 
     /// The same with a changed configuration.
-    pub async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
-        let Self {
-            app,
-            key,
-            token,
-            folder,
-            server,
-            client,
-            services,
-            ..
-        } = self;
-        // Closing waits for everything that can still ask for work to be done.
-        drop((server, client, services));
-        app.close().await;
-        let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
-        Self::over(&Template { database, key, token }, change).await
+    pub fn restart_with(self, change: impl FnOnce(&mut Config)) -> impl Future<Output = Self> {
+        Box::pin(async move {
+            let Self {
+                app,
+                key,
+                token,
+                folder,
+                server,
+                client,
+                services,
+                ..
+            } = self;
+            // Closing waits for everything that can still ask for work to be done.
+            drop((server, client, services));
+            app.close().await;
+            let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
+            Self::over(&Template { database, key, token }, change).await
+        })
     }
 
     /// Takes the database away from under the server, which must not have read from it before.
