@@ -7,7 +7,6 @@ use super::{
     following::Follow,
     label_sets::LabelSets,
     sources::{self, MOST_BYTES_AT_ONCE},
-    spending::BudgetLeft,
     taxonomies,
 };
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
         Clock, Error, Result, Timestamp,
         analyses::{Analysis, AnalysisFilter, AnalysisKind, LARGEST_ANALYSIS_BATCH},
         audit::{Action, Event},
+        budget_left::BudgetLeft,
         documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
         paging::{Page, PageRequest},
@@ -130,18 +130,25 @@ impl Analyses {
         Follow::begin(&self.answering, Wanted::new(actor, source, order, &plan)).await
     }
 
-    /// What is left of the budgets after this answer; nothing is looked up for one that cost nothing.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn budgets_after(&self, actor: &Actor, given: &Given) -> Result<Vec<BudgetLeft>> {
-        self.answering.budgets_after(actor, given).await
+    /// What is left of the budgets after these answers; nothing is looked up when no model was asked. Answers that were paid for
+    /// are not lost for want of it: a failure is logged.
+    pub async fn budgets_after<'a>(
+        &self,
+        actor: &Actor,
+        answers: impl IntoIterator<Item = &'a Given>,
+    ) -> Vec<BudgetLeft> {
+        let asked = answers.into_iter().filter(|given| given.asked_a_model());
+        let collections = asked.map(|given| given.collection).collect();
+        self.answering.spending.left_or_none(actor, collections).await
     }
 
-    /// The time, for what is left of a window.
-    #[must_use]
-    pub fn now(&self) -> time::OffsetDateTime {
-        self.clock.now().as_offset_date_time()
+    /// The same for an answer that is on its way.
+    pub async fn budgets_during(&self, actor: &Actor, follow: &Follow) -> Vec<BudgetLeft> {
+        let collections = follow.asks_a_model().then(|| follow.collection());
+        self.answering
+            .spending
+            .left_or_none(actor, collections.into_iter().collect())
+            .await
     }
 
     /// Gives each of these documents its analysis, unless the newest one already answers exactly this.

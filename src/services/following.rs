@@ -4,7 +4,7 @@ use super::{
     answering::{Answering, Begun, Given, Wanted},
     flights::Step,
 };
-use crate::domain::{Error, Result, caching::CacheOutcome};
+use crate::domain::{Error, Result, caching::CacheOutcome, identifiers::CollectionId};
 use std::sync::Arc;
 
 /// Dropped before the end, the answer is given up, unless somebody else waits for it too.
@@ -37,9 +37,9 @@ impl Follow {
             begun: Some(Box::pin(answering.begin(&wanted, true, 0)).await?),
             first: None,
             outcome: if wanted.policy.mode.reads() {
-                CacheOutcome::Miss { stored: false }
+                CacheOutcome::Miss(false)
             } else {
-                CacheOutcome::Bypassed { stored: false }
+                CacheOutcome::Bypassed(false)
             },
             answering: answering.clone(),
             wanted,
@@ -59,6 +59,18 @@ impl Follow {
     #[must_use]
     pub fn cache(&self) -> CacheOutcome {
         self.outcome
+    }
+
+    /// Whether this answer is asked of a model, as far as it is known already.
+    pub(super) fn asks_a_model(&self) -> bool {
+        matches!(
+            self.outcome,
+            CacheOutcome::Miss(_) | CacheOutcome::TooOld(_) | CacheOutcome::Bypassed(_)
+        )
+    }
+
+    pub(super) fn collection(&self) -> Option<CollectionId> {
+        self.wanted.collection()
     }
 
     /// What comes next; `None` after the end.

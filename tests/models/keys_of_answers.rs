@@ -11,7 +11,7 @@ async fn each_is_asked_once(world: &World, path: &str, requests: &[Value]) {
             let answer = world.post(path, request.clone()).await;
             let status = cache_status(&answer);
             let hit = status == "synoptic; hit; detail=memory";
-            let stored = status == "synoptic; fwd=uri-miss; stored";
+            let stored = status == "synoptic; fwd=miss; stored";
             assert!(if again { hit } else { stored }, "{status}: {request}");
             assert_eq!(world.calls() > before, !again, "{request}");
         }

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use synoptic::domain::{permissions::Scopes, principal::Reach};
 
-const STORED: &str = "synoptic; fwd=uri-miss; stored";
-const COLLAPSED: &str = "synoptic; fwd=uri-miss; collapsed";
+const STORED: &str = "synoptic; fwd=miss; stored";
+const COLLAPSED: &str = "synoptic; fwd=miss; collapsed";
 
 /// So many ask at once; the upstream answers when all wait.
 async fn at_once(world: &World, count: usize, fields: Value) -> Vec<Answer> {

@@ -133,6 +133,14 @@ impl Plan {
         self.candidates.iter().all(|candidate| candidate.as_model().is_none())
     }
 
+    /// Whether the embedded engine answers in place of the models.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
+        self.candidates
+            .iter()
+            .any(|candidate| matches!(candidate, Candidate::Embedded))
+    }
+
     /// Whether the request itself names the embedded engine.
     #[must_use]
     pub fn is_embedded_by_choice(&self) -> bool {
