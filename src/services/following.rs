@@ -107,17 +107,17 @@ impl Follow {
                     let again = Box::pin(self.answering.begin(&self.wanted, true, self.companions)).await;
                     match again {
                         Ok(begun) => self.begun = Some(begun),
-                        Err(error) => return self.failed(error),
+                        Err(error) => return Some(self.failed(error)),
                     }
                 }
-                Step::Landed(Err(error)) => return self.failed(error),
+                Step::Landed(Err(error)) => return Some(self.failed(error)),
             }
         }
     }
 
-    fn failed(&mut self, error: Error) -> Option<Progress> {
+    fn failed(&mut self, error: Error) -> Progress {
         self.begun = None;
-        Some(Progress::Failed(error))
+        Progress::Failed(error)
     }
 
     /// An answer of which no piece has come, comes as one piece.

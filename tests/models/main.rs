@@ -15,12 +15,14 @@ mod support;
 mod upstream;
 
 mod batches;
+mod budgets;
 mod caching;
 mod cascade;
 mod forgetting;
 mod keys_of_answers;
 mod logs;
 mod marks;
+mod missing;
 mod parts;
 mod redis_server;
 mod replicas;

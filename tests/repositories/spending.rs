@@ -467,3 +467,27 @@ async fn what_was_used_is_on_disk_when_the_answer_is() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_forgotten_is_booked_although_nobody_asks_for_anything() {
+    on_both(async |db| {
+        let server = Server::start(db);
+        let budget = server.budget(100, BudgetUnit::Microdollars, BudgetPeriod::Month).await;
+        let meter = server.meter();
+        let _lost = meter.reserve(&planned(60)).await.unwrap();
+        server.clock.set(time("2026-03-31T13:31:00Z"));
+        let budgets = &server.services.budgets;
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let state = budgets.get(&Actor::operator(), budget.id).await.unwrap().state;
+            if (state.spent.spent, state.spent.held) == (60, 0) {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "{state:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        drop(meter);
+        server.stop().await;
+    })
+    .await;
+}

@@ -156,13 +156,13 @@ impl Plan {
         })
     }
 
-    /// The models that may answer, in their order: what an answer that is kept depends on. Whether the embedded engine would have
+    /// The models that may answer, in their order, with the settings that change what they say: what an answer that is kept depends on. Whether the embedded engine would have
     /// stepped in is no part of it, because such answers are not kept.
     #[must_use]
     pub fn identity(&self) -> String {
         let mut identity = String::new();
         for model in self.candidates.iter().filter_map(Candidate::as_model) {
-            let _ = writeln!(identity, "{}/{}", model.provider.name(), model.handle.name());
+            identity.push_str(&model.provider.identity_of(&model.handle));
         }
         if let Some(confidence) = self.cascade_confidence {
             let _ = write!(identity, "cascade {confidence}");
