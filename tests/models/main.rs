@@ -20,6 +20,7 @@ mod cascade;
 mod forgetting;
 mod keys_of_answers;
 mod logs;
+mod logs_of_schemas;
 mod marks;
 mod parts;
 mod redis_server;
