@@ -195,7 +195,7 @@ async fn the_schema_takes_its_part_of_the_context() {
         "it is sent twice, with 6 000 tokens each time"
     );
     assert_eq!(model.calls(), 0);
-    let words: Vec<String> = (0..920).map(|n| format!("choice{n}")).collect();
+    let words: Vec<String> = (0..1_200).map(|n| format!("choice{n}")).collect();
     let smaller = json!({ "type": "string", "enum": words });
     assert!(generate(&model, &question(Some(smaller))).await.is_ok());
     assert!(model.asked()[0].0.max_output_tokens < 1_000);
