@@ -33,7 +33,10 @@ impl Reader for ModelReader<'_> {
     fn summary(&self, text: Arc<str>) -> BoxFuture<'_, Option<String>> {
         Box::pin(async move {
             let summary = summarize(self.model, self.embedded, &text, &summary_options()).await;
-            summary.ok().map(|summary| summary.text)
+            summary
+                .ok()
+                .filter(|found| found.stood_in.is_none())
+                .map(|found| found.summary.text)
         })
     }
 }

@@ -30,7 +30,7 @@ mod scripted;
 pub use classification::classify;
 pub use cleaning::Cleaner;
 pub use generation::generate;
-pub use summary::summarize;
+pub use summary::{Summarized, summarize};
 
 use super::chat::{ChatReply, ChatRequest, FailureKind};
 use crate::domain::Error;
