@@ -15,6 +15,7 @@ mod support;
 mod upstream;
 
 mod batches;
+mod budgets;
 mod caching;
 mod cascade;
 mod forgetting;
@@ -22,6 +23,7 @@ mod keys_of_answers;
 mod logs;
 mod logs_of_schemas;
 mod marks;
+mod missing;
 mod parts;
 mod redis_server;
 mod replicas;

@@ -8,7 +8,10 @@ use serde_json::json;
 use std::time::Duration;
 use synoptic::{
     domain::usage::Usage,
-    engines::provider::{Answered, CallError},
+    engines::{
+        provider::{Answered, CallError},
+        tokenizer,
+    },
 };
 use tokio::time::sleep;
 
@@ -42,6 +45,20 @@ async fn what_is_set_aside_is_the_worst_case() {
     assert_eq!(planned.worst_cost.0, input + 500);
     let bytes: usize = request().messages.iter().map(|message| message.content.len()).sum();
     assert!(input as usize > bytes);
+}
+
+/// An answer of 50 tokens of another vocabulary has more of ours.
+#[tokio::test]
+async fn an_estimate_does_not_exceed_what_was_set_aside() {
+    for streaming in [true, false] {
+        let world = World::with("long-tokens", &json!({ "streaming": streaming })).await;
+        let answered = world.ask().await.unwrap();
+        assert!(tokenizer::count(&answered.reply.text) > 100);
+        assert!(answered.usage.estimated);
+        assert_eq!(answered.usage.tokens.output, 50);
+        assert_eq!(answered.usage.tokens.input, world.upstream.total().input);
+        world.books.are_closed();
+    }
 }
 
 /// Streams, whole answers, failures, repetitions and calls that are given up, ten at a time: the sum of the books is what the

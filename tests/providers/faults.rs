@@ -125,8 +125,9 @@ async fn an_answer_without_end_is_cut_off() {
     let (failure, usage) = world.fail().await;
     assert_eq!(failure.kind, FailureKind::Broken);
     assert!(failure.detail.contains("far longer"), "{}", failure.detail);
-    // 16 bytes a token and 4 KiB of slack, three times.
-    assert!(usage.tokens.output > 0 && usage.tokens.output < 3 * 4_896, "{usage:?}");
+    // No more is booked than was set aside, three times.
+    assert_eq!(usage.tokens.output, 3 * 50);
+    world.books.are_closed();
 }
 
 #[tokio::test]

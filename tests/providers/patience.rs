@@ -139,6 +139,90 @@ async fn a_provider_that_asks_for_a_long_pause_gets_it() {
     world.ask().await.unwrap();
 }
 
+/// Two calls, of which the first is told to wait: the second one waits along, whether it comes later or waits for its turn.
+#[tokio::test]
+async fn a_pause_that_one_call_is_asked_for_is_kept_by_all() {
+    for concurrency in [1, 8] {
+        let settings = json!({"longest_wait_seconds": 2, "concurrency": concurrency});
+        let world = World::with("retry-after-1", &settings).await;
+        let began = Instant::now();
+        let second = async {
+            if concurrency > 1 {
+                while world.provider.state() == BreakerState::Closed {
+                    sleep(Duration::from_millis(2)).await;
+                }
+            }
+            world.ask().await
+        };
+        let watching = async {
+            sleep(Duration::from_millis(800)).await;
+            world.calls()
+        };
+        let (first, second, calls) = tokio::join!(world.ask(), second, watching);
+        assert_eq!((first.unwrap().usage.calls, second.unwrap().usage.calls), (2, 1));
+        assert_eq!(calls, 1, "the second call was sent in the pause");
+        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!((world.calls(), world.provider.state()), (3, BreakerState::Closed));
+        world.books.are_closed();
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_turns_away_those_that_wait_for_their_turn() {
+    let settings = json!({"longest_wait_seconds": 1, "concurrency": 1});
+    let world = World::with("retry-after-30", &settings).await;
+    let (first, second) = tokio::join!(world.ask(), world.ask());
+    assert_eq!(failed(first).0.kind.name(), "rate_limited");
+    let second = unavailable(second);
+    assert_eq!(second.reason, UnavailableReason::LeftAlone);
+    assert!(
+        second.retry_after.is_some_and(|rest| rest > Duration::from_secs(25)),
+        "{second:?}"
+    );
+    assert_eq!(world.calls(), 1);
+    // Nor does a pause that would outlast the call's own time begin.
+    let settings = json!({"longest_wait_seconds": 10, "timeout_seconds": 1});
+    let world = World::with("retry-after-3", &settings).await;
+    world.fail().await;
+    let began = Instant::now();
+    let refused = unavailable(world.ask().await);
+    assert!(
+        refused.retry_after.is_some_and(|rest| rest > Duration::from_secs(2)),
+        "{refused:?}"
+    );
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_that_waits_out_a_pause_can_be_given_up() {
+    let world = World::with("retry-after-5", &json!({"longest_wait_seconds": 10})).await;
+    let first = context();
+    let second = context();
+    let giving_up = async {
+        while world.provider.state() == BreakerState::Closed {
+            sleep(Duration::from_millis(2)).await;
+        }
+        sleep(Duration::from_millis(50)).await;
+        first.cancel.cancel();
+        second.cancel.cancel();
+    };
+    let late = async {
+        while world.provider.state() == BreakerState::Closed {
+            sleep(Duration::from_millis(2)).await;
+        }
+        world.chat(&request(), &second).await
+    };
+    let request = request();
+    let began = Instant::now();
+    let (one, two, ()) = tokio::join!(world.chat(&request, &first), late, giving_up);
+    for outcome in [one, two] {
+        assert_eq!(failed(outcome).0.kind, FailureKind::Cancelled);
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(world.calls(), 1);
+    world.books.are_closed();
+}
+
 #[tokio::test]
 async fn no_more_calls_are_under_way_than_may_be_and_no_more_wait_than_can() {
     let world = World::with("hang", &json!({"concurrency": 2, "timeout_seconds": 1})).await;
@@ -165,16 +249,31 @@ async fn no_more_calls_are_under_way_than_may_be_and_no_more_wait_than_can() {
             },
         }
     }
-    // 2 places, 64 that may wait, and 14 too many. A place may become free in the last moment.
+    // 2 places, 64 that may wait, and 14 too many. Where polling 80 calls takes long, some of the 64 begin in their last moments.
     assert_eq!(reasons[1], 14);
     assert_eq!(reasons[0] + reasons[2], 66);
-    assert!((2..=4).contains(&reasons[0]), "{reasons:?}");
+    assert!(reasons[0] >= 2, "{reasons:?}");
+    world.books.are_closed();
+}
+
+#[tokio::test]
+async fn a_turn_that_comes_too_late_does_not_speak_against_the_provider() {
+    // One call after the other, 2.2 s each: the second has 0.8 s left when its turn comes, and the third none.
+    let settings = json!({"concurrency": 1, "timeout_seconds": 3});
+    let world = World::with("drip-200", &settings).await;
+    for _ in 0..3 {
+        let (first, second, third) = tokio::join!(world.ask(), world.ask(), world.ask());
+        first.unwrap();
+        assert_eq!(failed(second).0.kind, FailureKind::TimedOut);
+        assert_eq!(unavailable(third).reason, UnavailableReason::NoTurn);
+    }
+    assert_eq!((world.provider.state(), world.calls()), (BreakerState::Closed, 6));
     world.books.are_closed();
 }
 
 #[tokio::test]
 async fn calls_begin_no_faster_than_they_may() {
-    // Three at once, and then one every 60/27 s.
+    // Three at once, and then one every 61/28 s.
     let world = World::with("ok", &json!({"requests_per_minute": 30, "timeout_seconds": 1})).await;
     for _ in 0..3 {
         world.ask().await.unwrap();

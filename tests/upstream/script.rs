@@ -156,6 +156,7 @@ impl Answer {
         let reply = match name {
             "wrong-label" => &Reply::text(json!({"label": "no-such-label"}).to_string()),
             "overlong" => &Reply::text("far too much of this ".repeat(400)),
+            "long-tokens" => &Reply::text("of a larger vocabulary ".repeat(30)),
             "split-utf8" => &Reply::text("zażółć 🦀 gęślą 🇵🇱 jaźń"),
             _ => reply,
         };
@@ -166,7 +167,9 @@ impl Answer {
             "stop"
         };
         // A text has at most as many tokens as bytes, so that most need no counting.
-        if name != "overlong" && i64::try_from(reply.text.len()).is_ok_and(|length| length > most) {
+        if !matches!(name, "overlong" | "long-tokens")
+            && i64::try_from(reply.text.len()).is_ok_and(|length| length > most)
+        {
             let text = |tokens: &[(String, f64)]| tokens.iter().map(|(token, _)| token.as_str()).collect::<String>();
             while tokenizer::count(&text(&tokens)) > most {
                 tokens.pop();
@@ -179,7 +182,7 @@ impl Answer {
             input,
             with_logprobs: body["logprobs"] == true,
             with_usage: (body["stream"] != true || body["stream_options"]["include_usage"] == true)
-                && name != "no-usage",
+                && !matches!(name, "no-usage" | "long-tokens"),
             is_poisoned: body["messages"].to_string().contains("poison"),
         }
     }

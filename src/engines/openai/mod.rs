@@ -9,13 +9,16 @@ mod transport;
 
 pub use transport::Connections;
 
-use super::chat::{CallContext, ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Finish, Used};
+use super::{
+    chat::{CallContext, ChatFailure, ChatModel, ChatReply, ChatRequest, FailureKind, Finish, Used},
+    tokenizer,
+};
 use crate::config::{Model, Provider, ProviderKind};
 use answer::{Answer, Piece};
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, traits::RequestOptionsBuilder};
 use body::Body;
 use futures_util::{StreamExt, future::BoxFuture};
-use received::Received;
+use received::{MostTokens, Received};
 use refusal::Fault;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -72,7 +75,10 @@ impl OpenAiModel {
         let most = request.max_output_tokens as usize * WIRE_BYTES_PER_TOKEN + WIRE_BYTES;
         let (sender, progress) = Sender::new(&self.connections, self.provider.streaming, most);
         let client = self.client.clone().with_http_service(sender);
-        let mut received = Received::new(request.max_output_tokens);
+        let mut received = Received::new(MostTokens {
+            input: tokenizer::upper_bound(request),
+            output: request.max_output_tokens,
+        });
         let outcome = tokio::select! {
             biased;
             () = context.cancel.cancelled() => Err(Fault::new(FailureKind::Cancelled, "it was given up")),

@@ -15,11 +15,19 @@ const BYTES_PER_TOKEN: usize = 16;
 /// What a short answer may exceed that by.
 const SLACK: usize = 4 * 1024;
 
+/// What was set aside for a call, which no estimate may exceed: texts have other numbers of tokens here than there.
+#[derive(Debug, Clone, Copy)]
+pub struct MostTokens {
+    pub input: i64,
+    pub output: u32,
+}
+
 /// Gathers the pieces of one answer.
 pub struct Received {
     began: Instant,
     /// In bytes, with what a reasoning model thought.
     longest: usize,
+    most: MostTokens,
     pub text: String,
     reasoning: String,
     pub finish: Option<Finish>,
@@ -31,10 +39,11 @@ pub struct Received {
 }
 
 impl Received {
-    pub fn new(max_output_tokens: u32) -> Self {
+    pub fn new(most: MostTokens) -> Self {
         Self {
             began: Instant::now(),
-            longest: max_output_tokens as usize * BYTES_PER_TOKEN + SLACK,
+            longest: most.output as usize * BYTES_PER_TOKEN + SLACK,
+            most,
             text: String::new(),
             reasoning: String::new(),
             finish: None,
@@ -96,25 +105,27 @@ impl Received {
     }
 
     /// What an answer used that did not come to its end: all of the input, and as much output as came. A report that came before
-    /// the end says at least that much.
+    /// the end says at least that much. What is counted here is never more than the call was meant to use at most; what the provider
+    /// reports is taken as it is.
     pub async fn estimate(&self, messages: Vec<(&'static str, String)>) -> Used {
         let output = format!("{}{}", self.reasoning, self.text);
-        let reported = self.reported;
+        let (reported, most) = (self.reported, self.most);
         let bytes = messages.iter().map(|(_, content)| content.len()).sum::<usize>() + output.len();
         // Counting a long text takes milliseconds, which other calls should not wait for.
         let counted = tokio::task::spawn_blocking(move || {
-            let input = reported.map_or_else(
-                || tokenizer::count_messages(messages.iter().map(|(role, content)| (*role, content.as_str()))),
-                |reported| reported.input,
-            );
-            Tokens {
-                input,
-                cached_input: reported.map_or(0, |reported| reported.cached_input),
-                output: tokenizer::count(&output).max(reported.map_or(0, |reported| reported.output)),
-            }
+            let messages = messages.iter().map(|(role, content)| (*role, content.as_str()));
+            let counted = Tokens {
+                input: tokenizer::count_messages(messages).min(most.input),
+                cached_input: 0,
+                output: tokenizer::count(&output).min(most.output.into()),
+            };
+            reported.map_or(counted, |reported| Tokens {
+                output: reported.output.max(counted.output),
+                ..reported
+            })
         });
         let tokens = counted.await.unwrap_or_else(|_| Tokens {
-            input: i64::try_from(bytes).unwrap_or(i64::MAX),
+            input: i64::try_from(bytes).unwrap_or(i64::MAX).min(most.input),
             ..Tokens::default()
         });
         Used {

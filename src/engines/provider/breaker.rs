@@ -8,8 +8,8 @@ use failsafe::{
 use std::{
     iter::Map,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -48,17 +48,34 @@ impl BreakerState {
 }
 
 type Pauses = Map<Exponential, fn(Duration) -> Duration>;
+type Machine = StateMachine<ConsecutiveFailures<Pauses>, Watch>;
 
 fn with_jitter(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + rand::random::<f64>())
 }
 
 pub struct Breaker {
-    machine: StateMachine<ConsecutiveFailures<Pauses>, Watch>,
+    machine: Machine,
     watch: Watch,
-    probing: AtomicBool,
+    gate: Mutex<Gate>,
+}
+
+/// What decides on a call, together: who passes and what is made of a result must not be seen half done.
+#[derive(Default)]
+struct Gate {
+    /// Whether the one call is under way that finds out whether the provider is well again.
+    probing: bool,
+    /// Counts the changes from called to left alone and back. Results of calls from before the last change say nothing.
+    era: u64,
     /// Until when the provider has asked to be left alone.
-    asked: Mutex<Option<Instant>>,
+    asked: Option<Instant>,
+}
+
+impl Gate {
+    fn asked_for(&self) -> Option<Duration> {
+        let rest = self.asked?.checked_duration_since(Instant::now())?;
+        (!rest.is_zero()).then_some(rest)
+    }
 }
 
 impl Breaker {
@@ -71,8 +88,7 @@ impl Breaker {
         Self {
             machine: StateMachine::new(consecutive_failures(FAILURES, pauses), watch.clone()),
             watch,
-            probing: AtomicBool::new(false),
-            asked: Mutex::new(None),
+            gate: Mutex::default(),
         }
     }
 
@@ -80,44 +96,40 @@ impl Breaker {
         if self.asked_for().is_some() {
             return BreakerState::Open;
         }
-        match self.watch.state.load(Ordering::Acquire) {
-            OPEN => BreakerState::Open,
-            HALF_OPEN => BreakerState::HalfOpen,
-            _ => BreakerState::Closed,
-        }
+        self.watch.state()
     }
 
     /// Lets a call through, or says for how long not to call, if that is known.
     pub fn enter(&self) -> Result<Passage<'_>, Option<Duration>> {
-        if let Some(rest) = self.asked_for() {
+        let mut gate = self.gate();
+        if let Some(rest) = gate.asked_for() {
             return Err(Some(rest));
         }
-        if !self.machine.is_call_permitted() {
+        if gate.probing || !self.machine.is_call_permitted() {
             return Err(None);
         }
-        let is_probe = self.watch.state.load(Ordering::Acquire) == HALF_OPEN;
-        if is_probe && self.probing.swap(true, Ordering::AcqRel) {
-            return Err(None);
-        }
+        gate.probing = self.watch.state() == BreakerState::HalfOpen;
         Ok(Passage {
             breaker: self,
-            is_probe,
+            is_probe: gate.probing,
+            era: gate.era,
         })
     }
 
     /// Leaves the provider alone for as long as it has asked for.
     pub fn leave_alone(&self, asked: Duration) {
         let until = Instant::now() + asked.min(LONGEST_ASKED);
-        let mut stored = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        *stored = Some(stored.map_or(until, |stored| stored.max(until)));
+        let mut gate = self.gate();
+        gate.asked = gate.asked.max(Some(until));
     }
 
     /// For how much longer the provider is to be left alone, because it asked for that.
-    fn asked_for(&self) -> Option<Duration> {
-        let until = (*self.asked.lock().unwrap_or_else(PoisonError::into_inner))?;
-        until
-            .checked_duration_since(Instant::now())
-            .filter(|rest| !rest.is_zero())
+    pub fn asked_for(&self) -> Option<Duration> {
+        self.gate().asked_for()
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,27 +137,43 @@ impl Breaker {
 pub struct Passage<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
+    era: u64,
 }
 
 impl Passage<'_> {
     /// Whether the provider has been found unwell since.
     pub fn is_void(&self) -> bool {
-        !self.is_probe && self.breaker.state() == BreakerState::Open
+        self.breaker.gate().era != self.era
     }
 
     pub fn succeeded(self) {
-        self.breaker.machine.on_success();
+        self.ended(StateMachine::on_success);
     }
 
     pub fn failed(self) {
-        self.breaker.machine.on_error();
+        self.ended(StateMachine::on_error);
+    }
+
+    fn ended(mut self, tell: impl FnOnce(&Machine)) {
+        let mut gate = self.breaker.gate();
+        if gate.era != self.era {
+            return;
+        }
+        let before = self.breaker.watch.state();
+        tell(&self.breaker.machine);
+        if self.breaker.watch.state() != before {
+            gate.era += 1;
+        }
+        if std::mem::take(&mut self.is_probe) {
+            gate.probing = false;
+        }
     }
 }
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
         if self.is_probe {
-            self.breaker.probing.store(false, Ordering::Release);
+            self.breaker.gate().probing = false;
         }
     }
 }
@@ -159,6 +187,16 @@ const HALF_OPEN: u8 = 2;
 struct Watch {
     provider: Arc<str>,
     state: Arc<AtomicU8>,
+}
+
+impl Watch {
+    fn state(&self) -> BreakerState {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => BreakerState::Open,
+            HALF_OPEN => BreakerState::HalfOpen,
+            _ => BreakerState::Closed,
+        }
+    }
 }
 
 impl Instrument for Watch {
@@ -229,13 +267,63 @@ mod tests {
     }
 
     #[test]
+    fn what_a_call_from_before_says_is_ignored() {
+        let breaker = Breaker::new(&Arc::from("p"));
+        let slow: Vec<_> = (0..4).map(|_| breaker.enter().ok().unwrap()).collect();
+        let [first, second, third, fourth] = <[_; 4]>::try_from(slow).ok().unwrap();
+        for _ in 0..FAILURES {
+            breaker.enter().ok().unwrap().failed();
+        }
+        assert!(fourth.is_void());
+        first.succeeded();
+        assert_eq!(breaker.state(), BreakerState::Open);
+        std::thread::sleep(Duration::from_millis(2_050));
+        let probe = breaker.enter().ok().unwrap();
+        second.succeeded();
+        assert_eq!(breaker.state(), BreakerState::HalfOpen, "a slow success closes it");
+        third.failed();
+        assert_eq!(breaker.state(), BreakerState::HalfOpen, "a slow failure opens it");
+        assert!(!probe.is_void() && breaker.enter().is_err());
+        probe.succeeded();
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        for _ in 1..FAILURES {
+            breaker.enter().ok().unwrap().failed();
+        }
+        fourth.failed();
+        assert_eq!(breaker.state(), BreakerState::Closed, "a failure from before counts");
+    }
+
+    #[test]
+    fn of_many_that_come_together_one_probes() {
+        for _ in 0..2 {
+            let breaker = broken();
+            std::thread::sleep(Duration::from_millis(2_001));
+            let start = std::sync::Barrier::new(16);
+            let passed = std::thread::scope(|scope| {
+                let entering = || {
+                    start.wait();
+                    breaker.enter().ok()
+                };
+                let threads: Vec<_> = (0..16).map(|_| scope.spawn(entering)).collect();
+                let passed: Vec<_> = threads
+                    .into_iter()
+                    .filter_map(|thread| thread.join().unwrap())
+                    .collect();
+                passed.len()
+            });
+            assert_eq!(passed, 1);
+        }
+    }
+
+    #[test]
     fn a_provider_is_left_alone_for_as_long_as_it_asks() {
         let breaker = Breaker::new(&Arc::from("p"));
         let before = breaker.enter().ok().unwrap();
         breaker.leave_alone(Duration::from_hours(100_000));
         breaker.leave_alone(Duration::from_millis(1));
         assert_eq!(breaker.state(), BreakerState::Open);
-        assert!(before.is_void());
+        // Whether it still may, its own caller asks.
+        assert!(!before.is_void() && breaker.asked_for().is_some());
         let rest = breaker.enter().err().unwrap().unwrap();
         assert!((Duration::from_mins(59)..=LONGEST_ASKED).contains(&rest), "{rest:?}");
         let breaker = Breaker::new(&Arc::from("p"));

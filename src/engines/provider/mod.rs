@@ -2,9 +2,11 @@
 //! costs. Everything that asks a model goes through [`Provider::chat`].
 
 mod breaker;
+mod outcome;
 mod queue;
 
 pub use breaker::BreakerState;
+pub use outcome::{Answered, AttemptObservation, CallError, Observer, Unavailable, UnavailableReason};
 
 use super::{
     chat::{CallContext, ChatFailure, ChatReply, ChatRequest, FailureKind, Used},
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     config,
-    domain::{Error, money::MicroDollars, prices::Prices, usage::Usage},
+    domain::{prices::Prices, usage::Usage},
 };
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use breaker::Breaker;
@@ -24,6 +26,8 @@ use tokio::time::{Instant, sleep};
 
 /// The wait before a call is repeated for the first time; twice as long each time, and up to as much again by chance.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// A call that could begin only with less time left than this is not begun: it would cost money and come to nothing.
+const LEAST_TIME: Duration = Duration::from_millis(100);
 
 /// A server with its models.
 pub struct Provider {
@@ -68,81 +72,6 @@ impl ModelHandle {
     }
 }
 
-/// An answer, with what it took to get it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answered {
-    pub reply: ChatReply,
-    /// Of all attempts together; `reply.used` is the last one's.
-    pub usage: Usage,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum CallError {
-    /// The books do not allow it; nothing was sent. `Error::OverBudget`, unless the books themselves cannot be kept.
-    OverBudget(Error),
-    /// The provider failed, with what its attempts used all the same.
-    Failed(ChatFailure, Usage),
-    /// The provider was not asked.
-    Unavailable(Unavailable),
-}
-
-/// Why a provider was not asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unavailable {
-    pub reason: UnavailableReason,
-    /// When it may be asked again, if that is known.
-    pub retry_after: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UnavailableReason {
-    /// It has failed too often or asked for a pause, and is left alone.
-    LeftAlone,
-    /// Too many calls wait for it.
-    QueueFull,
-    /// No turn came within the time that a call may take.
-    NoTurn,
-}
-
-impl UnavailableReason {
-    /// Its name in metrics and logs.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LeftAlone => "left_alone",
-            Self::QueueFull => "queue_full",
-            Self::NoTurn => "no_turn",
-        }
-    }
-}
-
-/// What one attempt came to, for metrics.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttemptObservation {
-    pub engine: Arc<str>,
-    pub model: Arc<str>,
-    /// `None` when it was answered.
-    pub failure: Option<FailureKind>,
-    pub duration: Duration,
-    pub first_piece_after: Option<Duration>,
-    pub used: Used,
-    pub cost: MicroDollars,
-    /// Whether it repeats one that failed.
-    pub repeated: bool,
-}
-
-impl AttemptObservation {
-    /// `answered`, or the kind of failure.
-    #[must_use]
-    pub fn outcome(&self) -> &'static str {
-        self.failure.map_or("answered", FailureKind::name)
-    }
-}
-
-/// Is told of every attempt.
-pub type Observer = Arc<dyn Fn(&AttemptObservation) + Send + Sync>;
-
 impl Provider {
     /// # Errors
     /// In words, when the provider cannot be reached as it is configured.
@@ -185,6 +114,27 @@ impl Provider {
     #[must_use]
     pub fn model(&self, name: &str) -> Option<&ModelHandle> {
         self.models.iter().find(|model| &*model.0.name == name)
+    }
+
+    /// A model and everything configured that changes what it answers: its server, what it is asked for and how much it may say.
+    #[must_use]
+    pub fn identity_of(&self, model: &ModelHandle) -> String {
+        let (server, of_model) = (&self.settings, &model.0.settings);
+        let config::Provider {
+            base_url,
+            kind,
+            structured_output,
+            ..
+        } = &**server;
+        format!(
+            "{}/{} at {base_url} {kind:?} {structured_output:?} {} {} {} {}\n",
+            self.name,
+            of_model.name,
+            of_model.context_tokens,
+            of_model.max_output_tokens,
+            of_model.temperature,
+            server.logprobs,
+        )
     }
 
     /// Whether it is called at present.
@@ -256,16 +206,16 @@ impl Provider {
             FailureKind::RateLimited { retry_after } | FailureKind::ServerError { retry_after, .. } => retry_after,
             _ => None,
         };
-        let longest = self.settings.longest_wait();
-        if let Some(asked) = asked.filter(|asked| *asked > longest) {
+        // Every call keeps to it, not only this one.
+        if let Some(asked) = asked.filter(|asked| !asked.is_zero()) {
             self.breaker.leave_alone(asked);
-            return None;
         }
-        if failure.began || !failure.kind.may_be_repeated() {
+        let longest = self.settings.longest_wait();
+        if asked.is_some_and(|asked| asked > longest) || failure.began || !failure.kind.may_be_repeated() {
             return None;
         }
         let wait = waits.next()?.min(longest).max(asked.unwrap_or_default());
-        (Instant::now() + wait < deadline).then_some(wait)
+        (Instant::now() + wait + LEAST_TIME < deadline).then_some(wait)
     }
 }
 
@@ -283,15 +233,15 @@ struct Call<'a> {
 impl Call<'_> {
     async fn attempt(&mut self) -> Result<ChatReply, CallError> {
         let provider = self.provider;
-        let left_alone = |retry_after| {
-            CallError::Unavailable(Unavailable {
-                reason: UnavailableReason::LeftAlone,
-                retry_after,
-            })
-        };
+        self.wait_out_a_pause().await?;
         let passage = provider.breaker.enter().map_err(left_alone)?;
-        let place = provider.queue.enter(&self.context.cancel, self.deadline).await;
+        let place = provider
+            .queue
+            .enter(&self.context.cancel, self.deadline - LEAST_TIME)
+            .await;
         let place = place.map_err(|turned| self.turned_away(&turned))?;
+        // Others may have been told to wait in the meantime.
+        self.wait_out_a_pause().await?;
         if passage.is_void() {
             return Err(left_alone(None));
         }
@@ -301,17 +251,20 @@ impl Call<'_> {
             .await
             .map_err(CallError::OverBudget)?;
         let began = Instant::now();
+        let is_late = self.deadline - began < provider.settings.timeout() / 2;
         let outcome = self
             .model
             .model
             .call_until(&self.request, self.context, self.deadline)
             .await;
         let duration = began.elapsed();
+        let had_little_time = is_late && Instant::now() >= self.deadline;
         drop(place);
         match &outcome {
-            Err(failure) if failure.kind.blames_provider() => passage.failed(),
-            // Of a call that was given up here, nothing can be said.
+            // Of a call that was given up here, or that had waited here for most of its time, nothing can be said.
             Err(failure) if failure.kind == FailureKind::Cancelled => drop(passage),
+            Err(failure) if failure.kind == FailureKind::TimedOut && had_little_time => drop(passage),
+            Err(failure) if failure.kind.blames_provider() => passage.failed(),
             Ok(_) | Err(_) => passage.succeeded(),
         }
         let used = outcome.as_ref().map_or_else(|failure| failure.used, |reply| reply.used);
@@ -340,6 +293,22 @@ impl Call<'_> {
         };
         self.meter.settle(hold, settled).await;
         outcome.map_err(|failure| CallError::Failed(failure, self.usage))
+    }
+
+    /// Waits until the provider may be called again, if that is soon.
+    async fn wait_out_a_pause(&self) -> Result<(), CallError> {
+        while let Some(rest) = self.provider.breaker.asked_for() {
+            let is_soon = rest <= self.provider.settings.longest_wait();
+            if !is_soon || Instant::now() + rest + LEAST_TIME > self.deadline {
+                return Err(left_alone(Some(rest)));
+            }
+            tokio::select! {
+                biased;
+                () = self.context.cancel.cancelled() => return Err(CallError::Failed(given_up(), self.usage)),
+                () = sleep(rest) => {}
+            }
+        }
+        Ok(())
     }
 
     fn planned(&self) -> PlannedCall {
@@ -374,6 +343,13 @@ fn within_limits(request: &ChatRequest, most: u32) -> Cow<'_, ChatRequest> {
     Cow::Owned(ChatRequest {
         max_output_tokens: most,
         ..request.clone()
+    })
+}
+
+fn left_alone(retry_after: Option<Duration>) -> CallError {
+    CallError::Unavailable(Unavailable {
+        reason: UnavailableReason::LeftAlone,
+        retry_after,
     })
 }
 

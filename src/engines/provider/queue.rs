@@ -9,6 +9,7 @@ use governor::{
 use std::{
     num::NonZeroU32,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How many calls may wait for each that can be under way.
 const WAITING_PER_PLACE: usize = 32;
+/// With what may pass between the start of a call and its arrival.
+const MINUTE: Duration = Duration::from_secs(61);
 
 pub struct Queue {
     places: Semaphore,
@@ -83,10 +86,11 @@ impl Queue {
 
 /// A tenth of the calls may come at once; the rest of them spread over the minute, so that no minute has more than the number.
 fn quota(per_minute: u32) -> Option<Quota> {
-    let per_minute = NonZeroU32::new(per_minute)?;
-    let burst = NonZeroU32::new(per_minute.get() / 10).unwrap_or(NonZeroU32::MIN);
-    let steady = NonZeroU32::new(per_minute.get() - burst.get()).unwrap_or(NonZeroU32::MIN);
-    Some(Quota::per_minute(steady).allow_burst(burst))
+    let per_minute = NonZeroU32::new(per_minute)?.get();
+    let burst = NonZeroU32::new(per_minute / 10).unwrap_or(NonZeroU32::MIN);
+    // The last of them would come with the end of the minute, and so belongs to the next one.
+    let steady = per_minute - burst.get() + 1;
+    Some(Quota::with_period(MINUTE / steady)?.allow_burst(burst))
 }
 
 /// One that waits, counted for as long as it does.
@@ -103,5 +107,40 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use governor::{RateLimiter, clock::FakeRelativeClock};
+
+    #[test]
+    fn no_minute_has_more_calls_than_it_may() {
+        for per_minute in [1, 2, 3, 10, 30, 59, 600] {
+            let clock = FakeRelativeClock::default();
+            let pace = RateLimiter::direct_with_clock(quota(per_minute).unwrap(), clock.clone());
+            let step = Duration::from_millis(10);
+            let begun: Vec<u32> = (0..18_100)
+                .flat_map(|tick| {
+                    let begun = std::iter::from_fn(|| pace.check().ok())
+                        .map(|()| tick)
+                        .collect::<Vec<_>>();
+                    clock.advance(step);
+                    begun
+                })
+                .collect();
+            // Those of a minute, its last moment included.
+            let of_minute = |from: u32| begun.iter().filter(|at| (from..=from + 6_000).contains(*at)).count();
+            let most = begun.iter().map(|from| of_minute(*from)).max().unwrap();
+            let per_minute = per_minute as usize;
+            assert!(
+                (per_minute * 98 / 100..=per_minute).contains(&most),
+                "{per_minute}: {most}"
+            );
+            let all = begun.len();
+            assert!(all >= per_minute * 5 / 2, "{per_minute}: {all} in three minutes");
+        }
+        assert!(quota(0).is_none());
     }
 }
