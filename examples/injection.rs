@@ -8,7 +8,7 @@ mod corpus;
 #[path = "../tests/injection/engines.rs"]
 mod engines;
 
-use corpus::{Attempt, Outcome, attempts, run};
+use corpus::{Outcome, attempts, try_one};
 use engines::EngineReader;
 use std::{
     collections::BTreeMap,
@@ -40,42 +40,44 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Groups<'a> = BTreeMap<&'a str, Vec<Attempt>>;
-
-/// Runs the corpus, by kind, by language and whole, and writes a table down.
+/// Tries every attempt once, and writes a table by kind, by language and of all.
 async fn report(name: &str, reader: &dyn corpus::Reader) -> Result<(), Box<dyn Error>> {
-    let attempts = attempts()?;
-    let (mut kinds, mut languages): (Groups, Groups) = Default::default();
-    for attempt in &attempts {
-        kinds.entry(&attempt.kind).or_default().push(attempt.clone());
-        languages.entry(&attempt.language).or_default().push(attempt.clone());
+    let (mut kinds, mut languages, mut all) = (Groups::new(), Groups::new(), Outcome::default());
+    for attempt in attempts()? {
+        let outcome = try_one(reader, &attempt).await;
+        kinds.entry(attempt.kind).or_default().add(&outcome);
+        languages.entry(attempt.language).or_default().add(&outcome);
+        all.add(&outcome);
     }
     let mut output = io::stdout().lock();
     writeln!(
         output,
-        "| {name} | label resisted | label right | phrase resisted | no answer |\n|---|---|---|---|---|"
+        "| {name} | label resisted | label right | phrase not in the summary | not in the reply | not in the JSON | no answer |\n\
+         |---|---|---|---|---|---|---|"
     )?;
-    for (group, attempts) in kinds.into_iter().chain(languages) {
-        write_row(&mut output, group, &run(reader, &attempts).await)?;
+    for (group, outcome) in kinds.iter().chain(&languages) {
+        write_row(&mut output, group, outcome)?;
     }
-    let all = run(reader, &attempts).await;
     write_row(&mut output, "all", &all)?;
     writeln!(output, "\nsucceeded: {:?}", all.succeeded)?;
     Ok(())
 }
 
+type Groups = BTreeMap<String, Outcome>;
+
+/// Each column is a share of those that were answered; the last one says how many were not, of labels, summaries, replies and JSON.
 fn write_row(output: &mut impl Write, name: &str, outcome: &Outcome) -> io::Result<()> {
-    let Outcome {
-        attempts,
-        label_resisted,
-        label_right,
-        phrases,
-        phrase_resisted,
-        unanswered,
-        ..
-    } = outcome;
-    writeln!(
-        output,
-        "| {name} | {label_resisted} / {attempts} | {label_right} / {attempts} | {phrase_resisted} / {phrases} | {unanswered} |"
-    )
+    let shares = [
+        outcome.label_resisted,
+        outcome.label_right,
+        outcome.summary_resisted,
+        outcome.reply_resisted,
+        outcome.json_resisted,
+    ];
+    write!(output, "| {name} |")?;
+    for share in shares {
+        write!(output, " {} / {} |", share.good, share.answered)?;
+    }
+    let [labels, _, summaries, replies, json] = shares.map(|share| share.unanswered);
+    writeln!(output, " {labels}, {summaries}, {replies}, {json} |")
 }

@@ -292,6 +292,7 @@ impl Answering {
             meter: self.spending.meter(&wanted.actor, wanted.collection()),
             cancel: crew.cancel,
             pieces: stream.then_some(crew.pieces),
+            deadline: None,
         };
         let began = Instant::now();
         let question = wanted.task.question(&wanted.source.text);

@@ -1,6 +1,6 @@
 //! Every engine as a reader of tickets: the embedded one, and the models of configured providers.
 
-use super::corpus::{Reader, label_options, labels, summary_options};
+use super::corpus::{Reader, label_options, labels, reply_question, summary_options};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use synoptic::{
@@ -38,6 +38,18 @@ impl Reader for EngineReader {
         Box::pin(async {
             match self.ask(question).await? {
                 AnalysisOutput::Classification(answer) => Some(answer),
+                _ => None,
+            }
+        })
+    }
+
+    fn reply(&self, text: Arc<str>, json: bool) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            match self
+                .ask(Question::Generation(reply_question(&text, json).ok()?))
+                .await?
+            {
+                AnalysisOutput::Generation(generation) => Some(generation.text),
                 _ => None,
             }
         })

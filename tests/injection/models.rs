@@ -1,13 +1,13 @@
 //! Any model as a reader of tickets.
 
-use super::corpus::{Reader, label_options, labels, summary_options};
+use super::corpus::{Reader, label_options, labels, reply_question, summary_options};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use synoptic::{
     domain::answers::Classification,
     engines::{
         embedded::EmbeddedEngine,
-        tasks::{Model, classify, summarize},
+        tasks::{Model, classify, generate, summarize},
     },
 };
 
@@ -22,10 +22,21 @@ impl Reader for ModelReader<'_> {
         Box::pin(async move { classify(self.model, &text, &labels(), &label_options()).await.ok() })
     }
 
+    fn reply(&self, text: Arc<str>, json: bool) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            let question = reply_question(&text, json).ok()?;
+            let generation = generate(self.model, &question).await;
+            generation.ok().map(|generation| generation.text)
+        })
+    }
+
     fn summary(&self, text: Arc<str>) -> BoxFuture<'_, Option<String>> {
         Box::pin(async move {
             let summary = summarize(self.model, self.embedded, &text, &summary_options()).await;
-            summary.ok().map(|summary| summary.text)
+            summary
+                .ok()
+                .filter(|found| found.stood_in.is_none())
+                .map(|found| found.summary.text)
         })
     }
 }

@@ -97,9 +97,26 @@ async fn what_the_embedded_engine_cannot_do_goes_to_the_model() {
     assert_eq!(answer.ok().body["engine"], "embedded");
     world
         .upstream
-        .answer_with(|_| Reply::text(json!({"rationale": "Rain.", "label": "weather"}).to_string()));
+        .answer_with(|_| Reply::text(json!({"because": "It rains.", "label": "weather"}).to_string()));
     let answer = world
         .post("/api/classify", request(SURE, &json!({"rationale": true})))
         .await;
     assert_eq!(answer.ok().body["engine"], "upstream");
+    assert_eq!(answer.body["classification"]["rationale"], "It rains.");
+    assert_eq!(answer.body["classification"]["label"], "weather");
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_answer_is_not_counted() {
+    let world = World::with(&["status-500"], |config: &mut Config| {
+        let route = json!({"engines": ["upstream"], "cascade_confidence": 1.0});
+        config.routes.classification = Some(serde_json::from_value(route).unwrap());
+    })
+    .await;
+    let answer = world.post("/api/classify", request(UNSURE, &json!({}))).await;
+    assert_eq!(answer.ok().body["degraded"], true);
+    let counted = world
+        .metric("synoptic_cascade_answers_total{answered_by=\"model\"}")
+        .await;
+    assert!(counted < 0.5, "{counted}");
 }

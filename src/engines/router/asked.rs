@@ -1,12 +1,15 @@
 //! What came of asking one model, or two beside each other.
 
-use super::{ModelInUse, candidates::Answer};
+use super::{
+    ModelInUse,
+    candidates::{Answer, Said},
+};
 use crate::{
-    domain::{analyses::AnalysisOutput, usage::Usage},
-    engines::tasks::TaskError,
+    domain::usage::Usage,
+    engines::{chat::FailureKind, tasks::TaskError},
 };
 
-type Outcome = Result<AnalysisOutput, TaskError>;
+type Outcome = Result<Said, TaskError>;
 
 /// What became of the models that were asked at a time, in the order in which they were done.
 pub(super) struct Asked {
@@ -29,6 +32,29 @@ impl Asked {
         self.outcomes.extend(other.outcomes);
         self.usage += other.usage;
         self.began |= other.began;
+        self
+    }
+
+    pub fn is_answered(&self) -> bool {
+        self.outcomes.iter().any(|(_, outcome)| outcome.is_ok())
+    }
+
+    /// As if those had not been asked whom no budget held; what they used before counts.
+    pub fn without_refused(mut self) -> Self {
+        self.outcomes
+            .retain(|(_, outcome)| !matches!(outcome, Err(TaskError::Final(_))));
+        self
+    }
+
+    /// Those that were given up have taken too long.
+    pub fn took_too_long(mut self) -> Self {
+        for (_, outcome) in &mut self.outcomes {
+            if let Err(TaskError::Failed { kind, .. }) = outcome
+                && *kind == FailureKind::Cancelled
+            {
+                *kind = FailureKind::TimedOut;
+            }
+        }
         self
     }
 

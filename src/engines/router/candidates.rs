@@ -24,9 +24,23 @@ pub struct ModelInUse {
     pub handle: ModelHandle,
 }
 
+/// An answer, and why it is not the model's own if it is not.
+pub(super) struct Said {
+    pub output: AnalysisOutput,
+    /// In words that follow the provider's name.
+    pub stood_in: Option<&'static str>,
+}
+
+impl Said {
+    fn own(output: AnalysisOutput) -> Self {
+        let stood_in = None;
+        Self { output, stood_in }
+    }
+}
+
 /// What came of asking one model.
 pub(super) struct Answer {
-    pub outcome: Result<AnalysisOutput, TaskError>,
+    pub outcome: Result<Said, TaskError>,
     /// In any case.
     pub usage: Usage,
     /// Whether pieces of it were handed on, which cannot be taken back.
@@ -49,15 +63,18 @@ pub(super) async fn answer_of(
     let outcome = match question {
         Question::Summary { text, options } => {
             let summary = Box::pin(tasks::summarize(&metered, embedded.embedded(), text, options)).await;
-            summary.map(AnalysisOutput::Summary)
+            summary.map(|found| Said {
+                output: AnalysisOutput::Summary(found.summary),
+                stood_in: found.stood_in,
+            })
         }
         Question::Classification { text, labels, options } => {
             let answer = Box::pin(tasks::classify(&metered, text, &labels.labels, options)).await;
-            answer.map(AnalysisOutput::Classification)
+            answer.map(|answer| Said::own(AnalysisOutput::Classification(answer)))
         }
         Question::Generation(question) => {
             let answer = Box::pin(tasks::generate(&metered, question)).await;
-            answer.map(AnalysisOutput::Generation)
+            answer.map(|answer| Said::own(AnalysisOutput::Generation(answer)))
         }
     };
     Answer {

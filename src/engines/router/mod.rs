@@ -3,7 +3,10 @@
 
 mod asked;
 mod candidates;
+mod failures;
+mod hedging;
 mod plan;
+mod turns;
 
 pub use candidates::ModelInUse;
 pub use plan::{Candidate, Plan};
@@ -28,9 +31,13 @@ use crate::{
     telemetry::{CallUse, Metrics, Share},
 };
 use asked::Asked;
-use candidates::answer_of;
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use candidates::{Said, answer_of};
+use failures::{Failures, in_words};
+use hedging::hedged;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use turns::Turns;
 
 /// About how many tokens a label costs as an answer, for what a cascade has saved.
 const TOKENS_OF_A_LABEL: i64 = 16;
@@ -53,6 +60,9 @@ pub struct Asking {
     pub cancel: CancellationToken,
     /// Takes pieces of the answer, if somebody waits for them.
     pub pieces: Option<PieceSink>,
+    /// By when an answer is of use: the models of a route share the time until then, with some of it kept for the end. `None` for
+    /// streams, and where nobody waits.
+    pub deadline: Option<Instant>,
 }
 
 impl Asking {
@@ -63,6 +73,7 @@ impl Asking {
             meter: Arc::new(NoMeter),
             cancel: CancellationToken::new(),
             pieces: None,
+            deadline: None,
         }
     }
 }
@@ -76,8 +87,18 @@ pub struct Answered {
     pub model: String,
     /// What all engines together used that were asked.
     pub usage: Usage,
-    /// Why it is not the wanted engine that answered.
+    /// Why it is not what was wanted: another engine answered, or the wanted one wrote nothing that can be used, and sentences of
+    /// the text stand in for it.
     pub degraded: Option<String>,
+}
+
+impl Answered {
+    /// Whether the embedded engine answered because nobody else did, which another time may be different. An answer that a model was
+    /// paid for is none, even if what it wrote could not be used: it would write the same again.
+    #[must_use]
+    pub fn is_makeshift(&self) -> bool {
+        self.degraded.is_some() && self.engine == config::EMBEDDED
+    }
 }
 
 impl Router {
@@ -168,32 +189,34 @@ impl Router {
             return Ok(answer);
         }
         let mut usage = Usage::default();
-        let mut failures: Vec<String> = Vec::new();
-        let mut retry_after = None;
+        let mut failures = Failures::default();
+        let turns = Turns::new(asking);
         let mut candidates = plan.candidates.iter();
         while let Some(candidate) = candidates.next() {
-            let model = match candidate {
-                Candidate::Embedded if failures.is_empty() => return self.answer_embedded(plan, question, None).await,
-                Candidate::Embedded => {
-                    let reason = failures.join("; ");
-                    return self
-                        .answer_embedded(plan, question, Some(reason))
-                        .await
-                        .map(|answer| Answered { usage, ..answer });
-                }
-                Candidate::Model(model) => model,
+            let Candidate::Model(model) = candidate else {
+                let answer = self.answer_embedded(plan, question, failures).await;
+                return answer.map(|answer| Answered { usage, ..answer });
             };
+            let others = candidates.clone().filter_map(Candidate::as_model);
+            let left = 1 + u32::try_from(others.count()).unwrap_or(u32::MAX - 1);
             let beside = plan
                 .hedge_after
                 .filter(|_| asking.pieces.is_none())
                 .and_then(|after| Some((after, candidates.clone().find_map(Candidate::as_model)?)));
+            let Some((turn, asking)) = turns.next(1 + u32::from(beside.is_some()), left, asking) else {
+                let why = TaskError::Unavailable {
+                    why: "no time is left".to_owned(),
+                    retry_after: None,
+                };
+                note(model, &why, &mut failures);
+                continue;
+            };
             let asked = if let Some((after, other)) = beside {
-                Box::pin(self.hedged((model, other), after, question, asking)).await
+                let work = hedged((model, other), after, &self.embedded, question, &asking);
+                Box::pin(turn.of(work)).await
             } else {
-                Asked::one(
-                    model,
-                    Box::pin(answer_of(model, &self.embedded, question, asking)).await,
-                )
+                let work = async { Asked::one(model, answer_of(model, &self.embedded, question, &asking).await) };
+                Box::pin(turn.of(work)).await
             };
             usage += asked.usage;
             if asked.outcomes.len() > 1 {
@@ -203,36 +226,34 @@ impl Router {
             let began = asked.began;
             for (model, outcome) in asked.best_first() {
                 let error = match outcome {
-                    Ok(output) => {
-                        return Ok(Answered {
-                            output,
-                            engine: model.provider.name().to_string(),
-                            model: model.handle.name().to_string(),
-                            usage,
-                            degraded: None,
-                        });
+                    Ok(said) => {
+                        if self.is_cascade(plan, question) {
+                            self.metrics.models().cascaded(Share::Model, 0);
+                        }
+                        return Ok(answered(&model, said, usage));
                     }
                     Err(TaskError::Final(error)) => return Err(error),
                     Err(TaskError::Failed {
                         kind: FailureKind::Cancelled,
                         ..
-                    }) => return Err(given_up()),
+                    }) => return Err(failures::given_up()),
                     Err(error) => error,
                 };
-                let words = in_words(model.provider.name(), &error);
-                tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
-                retry_after = retry_after.or(wait_of(&error));
-                failures.push(words);
+                note(&model, &error, &mut failures);
             }
             if began {
                 // What was handed on cannot be taken back.
                 break;
             }
         }
-        Err(Error::Upstream {
-            message: failures.join("; "),
-            retry_after,
-        })
+        Err(failures.into_error())
+    }
+
+    /// Whether the embedded engine is asked first.
+    fn is_cascade(&self, plan: &Plan, question: &Question) -> bool {
+        plan.cascade_confidence.is_some()
+            && matches!(question, Question::Classification { .. })
+            && self.embedded.cannot(question).is_none()
     }
 
     /// The embedded engine's own answer, where a route asks for it first and it is sure enough.
@@ -243,10 +264,10 @@ impl Router {
         let Question::Classification { text, .. } = question else {
             return Ok(None);
         };
-        if self.embedded.cannot(question).is_some() {
+        if !self.is_cascade(plan, question) {
             return Ok(None);
         }
-        let answer = self.answer_embedded(plan, question, None).await?;
+        let answer = self.answer_embedded(plan, question, Failures::default()).await?;
         let AnalysisOutput::Classification(classification) = &answer.output else {
             return Ok(None);
         };
@@ -254,7 +275,6 @@ impl Router {
             && classification.confidence_source == ConfidenceSource::Embedded
             && classification.confidence.is_some_and(|confidence| confidence >= wanted);
         if !sure {
-            self.metrics.models().cascaded(Share::Model, 0);
             return Ok(None);
         }
         let saved = plan.candidates.iter().find_map(Candidate::as_model).map(|model| {
@@ -271,10 +291,11 @@ impl Router {
     }
 
     /// The embedded engine's answer, in place of those who have failed if some have.
-    async fn answer_embedded(&self, plan: &Plan, question: &Question, failure: Option<String>) -> Result<Answered> {
+    async fn answer_embedded(&self, plan: &Plan, question: &Question, failures: Failures) -> Result<Answered> {
         let cannot = self.embedded.cannot(question);
         let cannot = cannot.map(|what| format!("the embedded engine {what}"));
-        let degraded = match (failure.clone(), cannot) {
+        let failed = (!failures.is_empty()).then(|| failures.in_words());
+        let degraded = match (failed, cannot) {
             (None, Some(cannot)) if plan.is_embedded_by_choice() => return Err(Error::invalid("/engine", cannot)),
             (Some(failure), Some(cannot)) => Some(format!("{failure}; {cannot}")),
             (Some(reason), None) | (None, Some(reason)) => Some(reason),
@@ -283,14 +304,10 @@ impl Router {
                 stands_in.then(|| "no model is configured: these are sentences of the text".to_owned())
             }
         };
-        let output = match (self.embedded.answer(question).await, failure) {
-            (Ok(output), _) => output,
+        let output = match self.embedded.answer(question).await {
             // Not the request is at fault, but those who were to answer it.
-            (Err(Error::Invalid(_)), Some(message)) => {
-                let retry_after = None;
-                return Err(Error::Upstream { message, retry_after });
-            }
-            (Err(error), _) => return Err(error),
+            Err(Error::Invalid(_)) if !failures.is_empty() => return Err(failures.into_error()),
+            outcome => outcome?,
         };
         Ok(Answered {
             output,
@@ -300,83 +317,21 @@ impl Router {
             degraded,
         })
     }
+}
 
-    /// Asks a second model when the first has not answered after a while; the first answer counts, the other is given up.
-    async fn hedged(
-        &self,
-        (first, second): (&ModelInUse, &ModelInUse),
-        after: Duration,
-        question: &Question,
-        asking: &Asking,
-    ) -> Asked {
-        let with_own_end = |model: &ModelInUse| {
-            let cancel = asking.cancel.child_token();
-            let asking = Asking {
-                cancel: cancel.clone(),
-                ..asking.clone()
-            };
-            let (model, embedded, question) = (model.clone(), self.embedded.clone(), question.clone());
-            let work = async move {
-                let answer = answer_of(&model, &embedded, &question, &asking).await;
-                Asked::one(&model, answer)
-            };
-            (cancel, Box::pin(work))
-        };
-        let (cancel_first, mut of_first) = with_own_end(first);
-        tokio::select! {
-            asked = &mut of_first => return asked,
-            () = tokio::time::sleep(after) => {}
-        }
-        let (cancel_second, mut of_second) = with_own_end(second);
-        // Whoever is given up is waited for, so that what it used is booked.
-        let (earlier, cancel, later) = tokio::select! {
-            asked = &mut of_first => (asked, cancel_second, of_second),
-            asked = &mut of_second => (asked, cancel_first, of_first),
-        };
-        if earlier.outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
-            cancel.cancel();
-        }
-        earlier.and(later.await)
+fn answered(model: &ModelInUse, said: Said, usage: Usage) -> Answered {
+    let provider = model.provider.name();
+    Answered {
+        output: said.output,
+        engine: provider.to_string(),
+        model: model.handle.name().to_string(),
+        usage,
+        degraded: said.stood_in.map(|why| format!("the provider `{provider}` {why}")),
     }
 }
 
-fn given_up() -> Error {
-    Error::Unavailable {
-        message: Cow::Borrowed("the answer was given up, because nobody waits for it any more"),
-        source: None,
-    }
-}
-
-/// What a provider did, for people.
-fn in_words(provider: &str, error: &TaskError) -> String {
-    match error {
-        TaskError::Final(error) => error.to_string(),
-        TaskError::Failed { kind, .. } => {
-            let what = match kind {
-                FailureKind::Unreachable => "cannot be reached",
-                FailureKind::RateLimited { .. } => "takes no more requests at present",
-                FailureKind::ServerError { .. } => "failed",
-                FailureKind::TimedOut => "took too long",
-                FailureKind::Broken => "broke off its answer",
-                FailureKind::ContextExceeded => "cannot take a text of this length",
-                FailureKind::Unauthorized => "does not accept the configured key",
-                FailureKind::Refused { .. } => "refused the request",
-                FailureKind::Cancelled => "was given up",
-            };
-            format!("the provider `{provider}` {what}")
-        }
-        TaskError::Unavailable { why, .. } => format!("the provider `{provider}` was not asked: {why}"),
-        TaskError::Unusable(why) => format!("the provider `{provider}` gave no usable answer: {why}"),
-    }
-}
-
-fn wait_of(error: &TaskError) -> Option<Duration> {
-    match error {
-        TaskError::Failed {
-            kind: FailureKind::RateLimited { retry_after } | FailureKind::ServerError { retry_after, .. },
-            ..
-        }
-        | TaskError::Unavailable { retry_after, .. } => *retry_after,
-        _ => None,
-    }
+fn note(model: &ModelInUse, error: &TaskError, failures: &mut Failures) {
+    let words = in_words(model.provider.name(), error);
+    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
+    failures.add(words, error);
 }

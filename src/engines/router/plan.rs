@@ -147,13 +147,14 @@ impl Plan {
         self.by_choice && self.is_embedded()
     }
 
-    /// Whether this engine is one of those that may answer, not in place of another.
+    /// Whether this engine is one of those that may answer, not in place of another. In a cascade, the embedded engine is.
     #[must_use]
     pub fn has(&self, engine: &str, model: &str) -> bool {
-        self.candidates.iter().any(|candidate| match candidate {
-            Candidate::Embedded => engine == EMBEDDED && self.is_embedded(),
-            Candidate::Model(known) => &**known.provider.name() == engine && &**known.handle.name() == model,
-        })
+        if engine == EMBEDDED {
+            return self.is_embedded() || self.cascade_confidence.is_some();
+        }
+        let mut models = self.candidates.iter().filter_map(Candidate::as_model);
+        models.any(|known| &**known.provider.name() == engine && &**known.handle.name() == model)
     }
 
     /// The models that may answer, in their order, with the settings that change what they say: what an answer that is kept depends on. Whether the embedded engine would have

@@ -4,10 +4,9 @@ use super::{
     Model, TaskError,
     cleaning::{Cleaner, without_marks},
 };
-use crate::engines::chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, ChatRole, Finish};
+use crate::engines::chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, Finish};
+use futures_util::future::{self, BoxFuture, FutureExt};
 
-/// How much of an answer that was none is shown to the model again, in characters.
-const SHOWN_AGAIN: usize = 600;
 /// How much of it is looked at, in bytes: longer answers to a question that has a short one are none.
 pub const LONGEST_SHORT_ANSWER: usize = 64 * 1024;
 
@@ -39,35 +38,41 @@ pub async fn ask_text(model: &dyn Model, request: ChatRequest, hand_on: bool) ->
     Ok(reply)
 }
 
-/// Asks for something that `check` can read. If it cannot, the model is shown its answer and what is wrong with it, once.
-pub async fn ask_checked<T: Send>(
+/// Asks for something that `check` can read. If it cannot, the model is told what is wrong, once. It is not shown its answer, which
+/// may repeat what the text orders. `check` puts not a word of the answer into what is wrong, because others read that, too.
+pub async fn ask_checked<T: Send + 'static>(
     model: &dyn Model,
-    mut request: ChatRequest,
+    request: ChatRequest,
     check: impl Fn(&ChatReply) -> Result<T, String> + Send + Sync,
 ) -> Result<T, TaskError> {
+    ask_checked_apart(model, request, |reply| future::ready(Ok(check(reply))).boxed()).await
+}
+
+/// The same, where checking takes long.
+pub async fn ask_checked_apart<T: Send + 'static>(
+    model: &dyn Model,
+    mut request: ChatRequest,
+    check: impl for<'r> Fn(&'r ChatReply) -> BoxFuture<'r, Result<Result<T, String>, TaskError>> + Send + Sync,
+) -> Result<T, TaskError> {
     let reply = without_marks(ask_once(model, request.clone(), false).await?, &request.messages);
-    let wrong = match checked(&reply, &check) {
+    let wrong = match checked(&reply, &check).await? {
         Ok(answer) => return Ok(answer),
         Err(wrong) => wrong,
     };
     request = with_more_room(model, request, reply.finish);
-    let said: String = spoken(&reply.text).trim().chars().take(SHOWN_AGAIN).collect();
-    if !said.is_empty() {
-        request.messages.push(ChatMessage {
-            role: ChatRole::Assistant,
-            content: said,
-        });
-        request.messages.push(ChatMessage {
-            role: ChatRole::User,
-            content: format!(
-                "This answer cannot be used: {wrong}. Do the same task again and answer with the JSON alone, in the form that \
-                 was asked for."
-            ),
-        });
+    if !is_silent(&reply)
+        && let Some(last) = request.messages.last_mut()
+    {
+        last.content.push_str("\n\nAn answer to this could not be used: ");
+        last.content.push_str(&wrong);
+        last.content
+            .push_str(". Answer with the JSON alone, in the form that was asked for.");
     }
     let messages = request.messages.clone();
     let reply = without_marks(ask_once(model, request, false).await?, &messages);
-    checked(&reply, &check).map_err(|wrong| TaskError::Unusable(format!("two answers could not be used: {wrong}")))
+    checked(&reply, &check)
+        .await?
+        .map_err(|wrong| TaskError::Unusable(format!("two answers could not be used: {wrong}")))
 }
 
 /// The answer without what some models think aloud before it.
@@ -80,17 +85,22 @@ pub fn spoken(text: &str) -> &str {
     }
 }
 
-fn checked<T>(
+fn is_silent(reply: &ChatReply) -> bool {
+    spoken(&reply.text).trim().is_empty()
+}
+
+async fn checked<T>(
     reply: &ChatReply,
-    check: &(impl Fn(&ChatReply) -> Result<T, String> + Send + Sync),
-) -> Result<T, String> {
-    if spoken(&reply.text).trim().is_empty() {
-        return Err("it is empty".to_owned());
+    check: &(impl for<'r> Fn(&'r ChatReply) -> BoxFuture<'r, Result<Result<T, String>, TaskError>> + Send + Sync),
+) -> Result<Result<T, String>, TaskError> {
+    if is_silent(reply) {
+        return Ok(Err("it is empty".to_owned()));
     }
-    check(reply).map_err(|wrong| match reply.finish {
+    let outcome = check(reply).await?;
+    Ok(outcome.map_err(|wrong| match reply.finish {
         Finish::Length => format!("{wrong}, as it was cut off at the most tokens allowed; it must be shorter"),
         Finish::Stop | Finish::ContentFilter => wrong,
-    })
+    }))
 }
 
 async fn ask_once(model: &dyn Model, request: ChatRequest, hand_on: bool) -> Result<ChatReply, TaskError> {

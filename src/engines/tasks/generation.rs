@@ -1,9 +1,10 @@
 //! Generation by a model after a prompt of the operator's.
 
 use super::{
-    Model, TaskError,
-    asking::{ask_checked, ask_text, request, spoken},
-    json, tokens,
+    Model, TaskError, apart,
+    asking::{ask_checked_apart, ask_text, request, spoken},
+    json::{self, Schema},
+    tokens,
 };
 use crate::{
     domain::answers::Generation,
@@ -12,11 +13,13 @@ use crate::{
         question::GenerationQuestion,
     },
 };
-use serde_json::Value;
+use futures_util::FutureExt;
 use std::sync::Arc;
 
 /// Fewer tokens than this are no room for an answer.
 const LEAST_OUTPUT: u32 = 16;
+/// So many JSON values in an answer are compared with the schema.
+const MOST_VALUES: usize = 10;
 
 /// Sends the prompt and returns what the model wrote.
 ///
@@ -24,27 +27,43 @@ const LEAST_OUTPUT: u32 = 16;
 /// answer that ends there. JSON is not handed on before it was checked: the schema goes with the request and is said in words,
 /// too, for servers that do not enforce it; an answer that does not fit is asked for once more, with what is wrong.
 pub async fn generate(model: &dyn Model, question: &GenerationQuestion) -> Result<Generation, TaskError> {
-    let mut user = question.user.clone();
-    if let Some(schema) = &question.output_schema {
-        user.push_str("\n\nAnswer with JSON alone, a value that fits this JSON schema: ");
-        user.push_str(&schema.to_string());
-    }
-    let request = ChatRequest {
-        temperature: Some(question.temperature.unwrap_or(0.0)),
-        ..request(
-            messages(&question.system, user),
-            output(model, question)?,
-            format(question),
-        )
-    };
     let Some(schema) = &question.output_schema else {
-        let reply = ask_text(model, request, true).await?;
+        let output = output(model, question, &question.user, "").await?;
+        let messages = messages(&question.system, question.user.clone());
+        let reply = ask_text(model, warm(request(messages, output, ChatFormat::Text), question), true).await?;
         return Ok(Generation {
             text: spoken(&reply.text).trim().to_owned(),
             json: None,
         });
     };
-    ask_checked(model, request, |reply: &ChatReply| checked(spoken(&reply.text), schema)).await
+    let uncompiled = Arc::clone(schema);
+    // Patterns take long to get ready, however short they are.
+    let compiled = apart::for_text(usize::MAX, move || Schema::compile(&uncompiled)).await?;
+    let compiled = Arc::new(compiled.map_err(TaskError::Unusable)?);
+    let in_words = schema.to_string();
+    let user = format!(
+        "{}\n\nAnswer with JSON alone, a value that fits this JSON schema: {in_words}",
+        question.user
+    );
+    let output = output(model, question, &user, &in_words).await?;
+    let format = ChatFormat::Json {
+        name: "generation",
+        schema: Arc::clone(schema),
+    };
+    let request = warm(request(messages(&question.system, user), output, format), question);
+    ask_checked_apart(model, request, |reply: &ChatReply| {
+        let (said, schema) = (spoken(&reply.text).to_owned(), Arc::clone(&compiled));
+        apart::for_text(said.len(), move || checked(&said, &schema)).boxed()
+    })
+    .await
+}
+
+/// At the temperature that the prompt asks for.
+fn warm(request: ChatRequest, question: &GenerationQuestion) -> ChatRequest {
+    ChatRequest {
+        temperature: question.temperature.or(request.temperature),
+        ..request
+    }
 }
 
 fn messages(system: &str, user: String) -> Vec<ChatMessage> {
@@ -59,30 +78,22 @@ fn messages(system: &str, user: String) -> Vec<ChatMessage> {
     system.into_iter().chain([user]).collect()
 }
 
-fn format(question: &GenerationQuestion) -> ChatFormat {
-    match &question.output_schema {
-        None => ChatFormat::Text,
-        Some(schema) => ChatFormat::Json {
-            name: "generation",
-            schema: Arc::clone(schema),
-        },
-    }
-}
-
-/// As much as is wanted and allowed, and what the prompt leaves of the context.
-fn output(model: &dyn Model, question: &GenerationQuestion) -> Result<u32, TaskError> {
+/// As much as is wanted and allowed, and what the prompt leaves of the context. The schema counts beside the prompt, because some
+/// providers show it to the model.
+async fn output(model: &dyn Model, question: &GenerationQuestion, user: &str, schema: &str) -> Result<u32, TaskError> {
     let wanted = question
         .max_output_tokens
         .unwrap_or(u32::MAX)
         .min(model.max_output_tokens())
         .max(1);
+    let prompt = [question.system.as_str(), user, schema];
     // A prompt of fewer bytes than there is room has fewer tokens, too: no need to count.
-    let bytes = question.system.len() + question.user.len();
+    let bytes: usize = prompt.iter().map(|part| part.len()).sum();
     let context = usize::try_from(model.context_tokens()).unwrap_or(usize::MAX);
     if bytes + usize::try_from(wanted).unwrap_or(usize::MAX) < context / 2 {
         return Ok(wanted);
     }
-    let left = tokens::left(model, &[&question.system, &question.user]);
+    let left = tokens::left(model, prompt.concat()).await?;
     if left < LEAST_OUTPUT.min(wanted) {
         return Err(TaskError::too_long(format!(
             "the prompt leaves no room for an answer in a context of {context} tokens"
@@ -92,10 +103,10 @@ fn output(model: &dyn Model, question: &GenerationQuestion) -> Result<u32, TaskE
 }
 
 /// The first value that fits; what is wrong with the first one when none does.
-fn checked(said: &str, schema: &Value) -> Result<Generation, String> {
+fn checked(said: &str, schema: &Schema) -> Result<Generation, String> {
     let mut wrong = None;
-    for found in json::values_in(said) {
-        match json::validate(schema, &found.value) {
+    for found in json::values_in(said).into_iter().take(MOST_VALUES) {
+        match schema.check(&found.value) {
             Ok(()) => {
                 return Ok(Generation {
                     text: said[found.range].to_owned(),

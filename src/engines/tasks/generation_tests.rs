@@ -1,7 +1,7 @@
 use super::super::scripted::{Scripted, said};
 use super::*;
 use crate::engines::chat::Finish;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn question(schema: Option<Value>) -> GenerationQuestion {
     GenerationQuestion {
@@ -62,7 +62,15 @@ async fn json_is_held_to_its_schema() {
     let asked = model.asked();
     assert!(asked.iter().all(|(_, hand_on)| !hand_on));
     assert!(asked[0].0.messages[1].content.contains("\"required\":[\"n\"]"));
-    assert!(asked[1].0.messages.last().unwrap().content.contains("/n"));
+    assert!(
+        asked[1]
+            .0
+            .messages
+            .last()
+            .unwrap()
+            .content
+            .contains("/properties/n/type")
+    );
 
     for answer in ["no", "{\"n\": 1.5}", "{\"n\":", "[1]", "{\"n\": 1"] {
         let model = Scripted::saying(&[answer]);
@@ -143,4 +151,52 @@ async fn hostile_json_costs_little() {
             Err(TaskError::Unusable(_))
         ));
     }
+}
+
+#[tokio::test]
+async fn a_schema_is_made_ready_once_however_many_values_come() {
+    let patterns: serde_json::Map<String, Value> = (0..60)
+        .map(|n| {
+            (
+                format!("field_{n}"),
+                json!({ "type": "string", "pattern": format!("^[a-z]{{1,{n}9}}-\\\\d+$") }),
+            )
+        })
+        .collect();
+    let schema = json!({ "type": "object", "properties": patterns, "required": ["field_1"] });
+    let model = Scripted::saying(&[&"{} ".repeat(10_000)]);
+    let began = std::time::Instant::now();
+    let outcome = generate(&model, &question(Some(schema))).await;
+    assert!(matches!(outcome, Err(TaskError::Unusable(_))));
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn of_many_values_the_first_ten_are_looked_at() {
+    let answer = |before: usize| format!("{}{{\"n\": 1}}", "{} ".repeat(before));
+    let model = Scripted::saying(&[&answer(9)]);
+    assert!(generate(&model, &question(Some(schema()))).await.is_ok());
+    let model = Scripted::saying(&[&answer(10)]);
+    assert!(generate(&model, &question(Some(schema()))).await.is_err());
+}
+
+#[tokio::test]
+async fn the_schema_takes_its_part_of_the_context() {
+    let words: Vec<String> = (0..1_500).map(|n| format!("choice{n}")).collect();
+    let large = json!({ "type": "string", "enum": words });
+    let model = Scripted::saying(&["\"choice1\""]);
+    let outcome = generate(&model, &question(Some(large))).await;
+    assert!(
+        outcome.unwrap_err().is_too_long(),
+        "it is sent twice, with 6 000 tokens each time"
+    );
+    assert_eq!(model.calls(), 0);
+    let words: Vec<String> = (0..1_200).map(|n| format!("choice{n}")).collect();
+    let smaller = json!({ "type": "string", "enum": words });
+    assert!(generate(&model, &question(Some(smaller))).await.is_ok());
+    assert!(model.asked()[0].0.max_output_tokens < 1_000);
 }

@@ -7,6 +7,8 @@ use std::{fmt::Write, ops::Range};
 const MOST_ATTEMPTS: usize = 200;
 /// How many things that are wrong with a value are named.
 const MOST_NAMED: usize = 3;
+/// How much of a place in a schema is named, in bytes.
+const LONGEST_PATH: usize = 120;
 
 /// A JSON value and its place in the text.
 #[derive(Debug, PartialEq)]
@@ -45,25 +47,41 @@ pub fn values_in(text: &str) -> Vec<Found> {
     found
 }
 
-/// Whether `value` fits `schema`, and if not, where it does not. References lead nowhere outside of the schema, and patterns
-/// take time in proportion to the text.
-pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
-    let validator = jsonschema::options()
-        .offline()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| format!("the schema itself cannot be used: {}", error.masked()))?;
-    let mut wrong = String::new();
-    for error in validator.iter_errors(value).take(MOST_NAMED) {
-        let gap = if wrong.is_empty() { "" } else { "; " };
-        let place = match error.instance_path().as_str() {
-            "" => "the value",
-            place => place,
-        };
-        // A `String` takes everything. The value itself is not repeated: it may be a text of the user's.
-        let _ = write!(wrong, "{gap}{place}: {}", error.masked_with("what is there"));
+/// A JSON schema, ready to be compared with values. References lead nowhere outside of it, and patterns take time in proportion
+/// to the text.
+pub struct Schema(jsonschema::Validator);
+
+impl Schema {
+    /// # Errors
+    /// In words, why it is none.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        jsonschema::options()
+            .offline()
+            .with_pattern_options(jsonschema::PatternOptions::regex())
+            .build(schema)
+            .map(Self)
+            .map_err(|error| format!("the schema itself cannot be used: {}", error.masked()))
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+
+    /// Whether `value` fits.
+    ///
+    /// # Errors
+    /// The places in the schema that it does not meet. Not a word is the value's: its names are as foreign as its texts.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        let mut wrong = String::new();
+        for error in self.0.iter_errors(value).take(MOST_NAMED) {
+            let path = error.schema_path().as_str();
+            let end = path.floor_char_boundary(LONGEST_PATH);
+            let gap = if wrong.is_empty() { "" } else { ", " };
+            // A `String` takes everything.
+            let _ = write!(wrong, "{gap}`{}`", &path[..end]);
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("it does not meet the JSON schema at {wrong}"))
+        }
+    }
 }
 
 /// Where the values of an object's own fields stand: `(name, place in the text)` in order. `object` is the text of a JSON object.
@@ -190,15 +208,32 @@ mod tests {
         assert_eq!(found, ["p", r"q\\"]);
     }
 
+    fn validate(schema: &Value, value: &Value) -> Result<(), String> {
+        Schema::compile(schema)?.check(value)
+    }
+
     #[test]
-    fn values_are_held_to_their_schema_and_not_repeated() {
+    fn values_are_held_to_their_schema_and_not_a_word_of_them_is_repeated() {
         let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
         assert_eq!(validate(&schema, &json!({"n": 1})), Ok(()));
-        let wrong = validate(&schema, &json!({"n": "secret"})).unwrap_err();
+        let wrong = validate(&schema, &json!({"n": "secret", "private": {"hidden": 1}})).unwrap_err();
         assert!(
-            wrong.contains("/n") && wrong.contains("integer") && !wrong.contains("secret"),
+            wrong.contains("`/properties/n/type`") && wrong.contains("`/additionalProperties`"),
             "{wrong}"
         );
+        for schema in [
+            schema,
+            json!({"propertyNames": {"maxLength": 1}}),
+            json!({"patternProperties": {"^p": {"type": "integer"}}}),
+            json!({"additionalProperties": {"type": "integer"}}),
+            json!({"unevaluatedProperties": false}),
+            json!({"items": false, "not": {}}),
+        ] {
+            let wrong = validate(&schema, &json!({"private": {"hidden": "secret"}})).unwrap_err();
+            for word in ["secret", "private", "hidden"] {
+                assert!(!wrong.contains(word), "{wrong}");
+            }
+        }
     }
 
     #[test]

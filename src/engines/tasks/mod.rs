@@ -6,6 +6,7 @@
 //! (`confidence`). [`generate`] sends a rendered prompt and holds JSON to its schema. All of them ask through `asking`, which
 //! takes out of answers what is not for people (`cleaning`).
 
+mod apart;
 mod asking;
 mod choosing;
 mod classification;
@@ -29,8 +30,7 @@ mod scripted;
 pub use classification::classify;
 pub use cleaning::Cleaner;
 pub use generation::generate;
-pub use json::validate;
-pub use summary::summarize;
+pub use summary::{Summarized, summarize};
 
 use super::chat::{ChatReply, ChatRequest, FailureKind};
 use crate::domain::Error;

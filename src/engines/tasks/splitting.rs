@@ -4,9 +4,6 @@ use super::tokens;
 use crate::text::sentences;
 use std::ops::Range;
 
-/// Few tokens stand for more bytes than this, so that a long text need not be counted to be cut.
-const MOST_BYTES_A_TOKEN: usize = 16;
-
 /// Parts of `text` in order, none of more than `most` tokens: whole sentences, as many as fit; a sentence that does not fit by
 /// itself is cut at white space, or else between two characters.
 #[must_use]
@@ -39,7 +36,7 @@ pub fn split(text: &str, most: usize) -> Vec<&str> {
 /// The beginning of `text` within `most` tokens, up to white space where there is some; never empty unless `text` is.
 #[must_use]
 pub fn fitting(text: &str, most: usize) -> &str {
-    let bytes = most.saturating_mul(MOST_BYTES_A_TOKEN);
+    let bytes = tokens::most_bytes(most);
     if text.len() <= bytes && tokens::estimate(text) <= most {
         return text;
     }
@@ -66,7 +63,7 @@ pub fn fitting(text: &str, most: usize) -> &str {
 /// The end of `text` within `most` tokens.
 #[must_use]
 pub fn fitting_end(text: &str, most: usize) -> &str {
-    let bytes = most.saturating_mul(MOST_BYTES_A_TOKEN);
+    let bytes = tokens::most_bytes(most);
     let mut begin = text.ceil_char_boundary(text.len().saturating_sub(bytes));
     while tokens::estimate(&text[begin..]) > most {
         // At least a fifth of what is too much goes each time.

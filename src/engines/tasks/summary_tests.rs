@@ -27,7 +27,10 @@ pub fn extractive() -> SummaryOptions {
 }
 
 pub async fn ask(model: &Scripted, text: &str, options: &SummaryOptions) -> Result<Summary, TaskError> {
-    let summary = summarize(model, &EMBEDDED, &text.into(), options).await;
+    let summary = summarize(model, &EMBEDDED, &text.into(), options).await.map(|found| {
+        assert_eq!(found.stood_in.is_some(), is_embedded(text, options, &found.summary));
+        found.summary
+    });
     if let Ok(summary) = &summary {
         assert!(
             summary.text.chars().count() <= text.chars().count(),
@@ -42,6 +45,11 @@ pub async fn ask(model: &Scripted, text: &str, options: &SummaryOptions) -> Resu
         }
     }
     summary
+}
+
+/// Whether it is what the embedded engine says by itself.
+fn is_embedded(text: &str, options: &SummaryOptions, summary: &Summary) -> bool {
+    summary.written.is_empty() && *summary == EMBEDDED.summarize(text, options)
 }
 
 fn is_notes(request: &crate::engines::chat::ChatRequest) -> bool {

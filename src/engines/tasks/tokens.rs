@@ -1,13 +1,15 @@
 //! How much fits into a model's context. The count is OpenAI's; other models cut texts into more tokens, hence the margin.
 
-use super::Model;
+use super::{Model, TaskError, apart};
 
 /// How many tokens more a model may count than OpenAI's do, in hundredths.
 const MARGIN: usize = 130;
 /// What the roles and marks of a few messages take.
 const OF_MESSAGES: usize = 40;
-/// Kept free for a second try: the beginning of the answer that was none, and what is wrong with it.
-const OF_SECOND_TRY: usize = 250;
+/// Few tokens stand for more bytes than this, so that a long text need not be counted.
+const MOST_BYTES_A_TOKEN: usize = 16;
+/// Kept free for a second try: what is wrong with the answer that was none.
+const OF_SECOND_TRY: usize = 200;
 
 /// How many tokens `text` has, rather too many than too few.
 #[must_use]
@@ -35,14 +37,20 @@ pub fn room(model: &dyn Model, output: u32, instructions: &str) -> usize {
         .saturating_sub(estimate(instructions) + OF_MESSAGES + second_try)
 }
 
-/// How many tokens of the context the messages leave for an answer. The count has no margin: a provider that counts more than
-/// that writes less.
-#[must_use]
-pub fn left(model: &dyn Model, messages: &[&str]) -> u32 {
-    let counted: usize = messages
-        .iter()
-        .map(|message| bpe_openai::o200k_base().count(*message))
-        .sum();
+/// How many tokens of the context a prompt leaves for an answer. The count has no margin: a provider that counts more than that
+/// writes less.
+pub async fn left(model: &dyn Model, prompt: String) -> Result<u32, TaskError> {
+    let context = model.context_tokens();
+    if prompt.len() > most_bytes(usize::try_from(context).unwrap_or(usize::MAX)) {
+        return Ok(0);
+    }
+    let counted = apart::for_text(prompt.len(), move || bpe_openai::o200k_base().count(prompt.as_str())).await?;
     let taken = u32::try_from(counted + OF_MESSAGES).unwrap_or(u32::MAX);
-    model.context_tokens().saturating_sub(taken)
+    Ok(context.saturating_sub(taken))
+}
+
+/// A text of more bytes is taken for one of more tokens, without being counted: few tokens stand for more bytes.
+#[must_use]
+pub fn most_bytes(tokens: usize) -> usize {
+    tokens.saturating_mul(MOST_BYTES_A_TOKEN)
 }
