@@ -169,11 +169,11 @@ async fn write(
 async fn write_one(services: &Services, writer: &mut DocumentWriter<impl Write>, document: &Document) -> Result<()> {
     let summary = services
         .analyses
-        .newest(&Actor::operator(), document.id, AnalysisKind::Summary)
+        .newest(&Actor::operator(), document, AnalysisKind::Summary)
         .await?;
     let classification = services
         .analyses
-        .newest(&Actor::operator(), document.id, AnalysisKind::Classification)
+        .newest(&Actor::operator(), document, AnalysisKind::Classification)
         .await?;
     Ok(writer.write(&Exported {
         document,

@@ -2,12 +2,16 @@
 
 use crate::{
     auth::Caller,
-    domain::Error,
-    dto::{asking::Asked, problem::ApiError},
+    domain::{self, Error},
+    dto::{
+        asking::{Asked, AskedBatch},
+        problem::ApiError,
+    },
     services::{
         Services,
         analyses::Given,
         analysis_tasks::{Input, Order},
+        following::Follow,
     },
 };
 use poem::http::header::{ACCEPT, HeaderMap};
@@ -38,7 +42,7 @@ pub(super) async fn ask(
 ) -> Result<Asked, ApiError> {
     if wants_stream(headers)? {
         let follow = services.analyses.follow(caller.actor(), input, order).await?;
-        return Ok(Asked::stream(follow));
+        return Ok(followed(services, caller, follow).await);
     }
     answer_whole(services, caller, input, order).await
 }
@@ -51,12 +55,24 @@ pub(super) async fn answer_whole(
     order: &Order,
 ) -> Result<Asked, ApiError> {
     let given = services.analyses.run(caller.actor(), input, order).await?;
-    whole(services, caller, given).await
+    Ok(whole(services, caller, given).await)
 }
 
 /// The whole of an answer, and what is left of the budgets after it.
-pub(super) async fn whole(services: &Services, caller: &Caller, given: Given) -> Result<Asked, ApiError> {
-    let actor = caller.actor();
-    let left = services.analyses.budgets_after(actor, &given).await?;
-    Ok(Asked::whole(given, &left, services.analyses.now()))
+pub(super) async fn whole(services: &Services, caller: &Caller, given: Given) -> Asked {
+    let left = services.analyses.budgets_after(caller.actor(), [&given]).await;
+    Asked::whole(given, &left)
+}
+
+/// An answer that is followed, and what is left of the budgets while it is made.
+pub(super) async fn followed(services: &Services, caller: &Caller, follow: Follow) -> Asked {
+    let left = services.analyses.budgets_during(caller.actor(), &follow).await;
+    Asked::stream(follow, &left)
+}
+
+/// Answers to a batch, and what is left of the budgets after them.
+pub(super) async fn batch(services: &Services, caller: &Caller, answers: Vec<domain::Result<Given>>) -> AskedBatch {
+    let given = answers.iter().filter_map(|answer| answer.as_ref().ok());
+    let left = services.analyses.budgets_after(caller.actor(), given).await;
+    AskedBatch::new(answers, &left)
 }

@@ -1,12 +1,14 @@
 //! `POST /api/classify`.
 
-use super::{Tag, asking::answer_whole};
+use super::{
+    Tag,
+    asking::{answer_whole, batch},
+};
 use crate::{
     auth::Caller,
     domain::Result as Outcome,
     dto::{
-        analyses::AnalysisBatchResult,
-        asking::Asked,
+        asking::{Asked, AskedBatch},
         body::Body,
         classify::{Classify, ClassifyBatchRequest, ClassifyRequest},
         problem::ApiError,
@@ -16,7 +18,7 @@ use crate::{
         analysis_tasks::{Order, Task},
     },
 };
-use poem_openapi::{OpenApi, payload::Json};
+use poem_openapi::OpenApi;
 
 pub struct ClassifyApi(pub Services);
 
@@ -36,14 +38,10 @@ impl ClassifyApi {
     ///
     /// Each input has an analysis or an error of its own; one that fails does not touch the others.
     #[oai(path = "/batch", method = "post", operation_id = "classifyBatch")]
-    async fn classify_batch(
-        &self,
-        caller: Caller,
-        body: Body<ClassifyBatchRequest>,
-    ) -> Result<Json<AnalysisBatchResult>, ApiError> {
+    async fn classify_batch(&self, caller: Caller, body: Body<ClassifyBatchRequest>) -> Result<AskedBatch, ApiError> {
         let (inputs, order) = self.order(&caller, body.0.into_domain()?).await?;
         let answers = self.0.analyses.run_batch(caller.actor(), inputs, &order).await?;
-        Ok(Json(answers.into()))
+        Ok(batch(&self.0, &caller, answers).await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Tag,
-    asking::{wants_stream, whole},
+    asking::{followed, wants_stream, whole},
 };
 use crate::{
     auth::Caller,
@@ -31,9 +31,10 @@ impl GenerateApi {
         let commission = body.0.into_domain()?;
         let generations = &self.0.generations;
         if wants_stream(headers)? {
-            return Ok(Asked::stream(generations.follow(caller.actor(), commission).await?));
+            let follow = generations.follow(caller.actor(), commission).await?;
+            return Ok(followed(&self.0, &caller, follow).await);
         }
         let given = generations.run(caller.actor(), commission).await?;
-        whole(&self.0, &caller, given).await
+        Ok(whole(&self.0, &caller, given).await)
     }
 }

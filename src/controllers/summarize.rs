@@ -1,11 +1,13 @@
 //! `POST /api/summarize`.
 
-use super::{Tag, asking::ask};
+use super::{
+    Tag,
+    asking::{ask, batch},
+};
 use crate::{
     auth::Caller,
     dto::{
-        analyses::AnalysisBatchResult,
-        asking::Asked,
+        asking::{Asked, AskedBatch},
         body::Body,
         problem::ApiError,
         summarize::{SummarizeBatchRequest, SummarizeRequest},
@@ -13,7 +15,7 @@ use crate::{
     services::Services,
 };
 use poem::http::HeaderMap;
-use poem_openapi::{OpenApi, payload::Json};
+use poem_openapi::OpenApi;
 
 pub struct SummarizeApi(pub Services);
 
@@ -38,13 +40,9 @@ impl SummarizeApi {
     ///
     /// Each input has an analysis or an error of its own; one that fails does not touch the others.
     #[oai(path = "/batch", method = "post", operation_id = "summarizeBatch")]
-    async fn summarize_batch(
-        &self,
-        caller: Caller,
-        body: Body<SummarizeBatchRequest>,
-    ) -> Result<Json<AnalysisBatchResult>, ApiError> {
+    async fn summarize_batch(&self, caller: Caller, body: Body<SummarizeBatchRequest>) -> Result<AskedBatch, ApiError> {
         let (inputs, order) = body.0.into_domain()?;
         let answers = self.0.analyses.run_batch(caller.actor(), inputs, &order).await?;
-        Ok(Json(answers.into()))
+        Ok(batch(&self.0, &caller, answers).await)
     }
 }

@@ -60,12 +60,14 @@ impl CacheTier {
 pub enum CacheOutcome {
     /// It was given before.
     Hit(CacheTier),
-    /// It was asked for, and may be given again if `stored`.
-    Miss { stored: bool },
+    /// It was asked for; whether it is kept.
+    Miss(bool),
+    /// One that is kept was older than the request allows; whether the new one is kept.
+    TooOld(bool),
     /// Another request was asking the same at that moment; this one waited for its answer.
     Collapsed,
-    /// The request did not want an answer that was given before.
-    Bypassed { stored: bool },
+    /// The request did not want an answer that was given before; whether the new one is kept.
+    Bypassed(bool),
     /// Answers of the embedded engine are not kept to be given again: it costs nothing to ask it.
     NotKept,
 }

@@ -1,6 +1,6 @@
 //! The one error of the domain: what went wrong in words a client may read, apart from the cause, which only the log sees.
 
-use super::timestamps::Timestamp;
+use super::budget_left::BudgetLeft;
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -42,9 +42,10 @@ pub enum Error {
     #[error("{message}")]
     OverBudget {
         message: String,
-        /// When the budget's next window begins.
-        resets_at: Timestamp,
-        retry_after: Duration,
+        /// The budget that stands in the way longest.
+        budget: BudgetLeft,
+        /// Until its next window begins; `None` when it can never hold the request.
+        retry_after: Option<Duration>,
     },
     /// A provider did not answer, or not in a way that can be used; nobody else was to be asked.
     #[error("{message}")]
@@ -124,11 +125,11 @@ impl Error {
             },
             Self::OverBudget {
                 message,
-                resets_at,
+                budget,
                 retry_after,
             } => Self::OverBudget {
                 message: message.clone(),
-                resets_at: *resets_at,
+                budget: budget.clone(),
                 retry_after: *retry_after,
             },
             Self::Upstream { message, retry_after } => Self::Upstream {

@@ -4,6 +4,7 @@ pub mod analyses;
 pub mod answers;
 pub mod api_keys;
 pub mod audit;
+pub mod budget_left;
 pub mod budgets;
 pub mod caching;
 pub mod clock;

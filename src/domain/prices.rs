@@ -160,6 +160,10 @@ mod tests {
         assert_eq!(prices.cost(tokens(0, 0, 0)), MicroDollars(0));
         // More cached than there is cannot make a call cheaper than all of it cached.
         assert_eq!(prices.cost(tokens(1_000, 9_999, 0)), MicroDollars(75));
-        assert_eq!(prices.worst_cost(i64::MAX, i64::MAX), MicroDollars(i64::MAX));
+        let dear = Prices {
+            output: price("600"),
+            ..prices
+        };
+        assert_eq!(dear.worst_cost(i64::MAX, i64::MAX), MicroDollars(i64::MAX));
     }
 }

@@ -1,20 +1,16 @@
 //! Recorded analyses, and how a request names the texts to be analysed.
 
-use super::{
-    outputs::{Classification, Generation, Summary, Usage},
-    problem::Problem,
-};
+use super::outputs::{Classification, Generation, Summary, Usage};
 use crate::{
     domain::{
         Error, Result,
         analyses::{self as records, AnalysisKind, AnalysisOutput},
         identifiers::DocumentId,
     },
-    services::{analyses::Given, analysis_tasks::Input},
+    services::analysis_tasks::Input,
 };
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
-use std::sync::Arc;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -132,41 +128,6 @@ impl From<records::Analysis> for Analysis {
             created_by: analysis.created_by.map(|id| id.0),
             created_by_user: analysis.created_by_user.map(|id| id.0),
             created_at: analysis.created_at.as_offset_date_time(),
-        }
-    }
-}
-
-/// The answers to a batch, in the order of its inputs.
-#[derive(Debug, Clone, Object)]
-pub struct AnalysisBatchResult {
-    pub results: Vec<AnalysisResult>,
-}
-
-/// The answer to one input: an analysis or a problem.
-#[derive(Debug, Clone, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct AnalysisResult {
-    pub analysis: Option<Analysis>,
-    pub error: Option<Problem>,
-}
-
-impl From<Vec<Result<Given>>> for AnalysisBatchResult {
-    fn from(answers: Vec<Result<Given>>) -> Self {
-        let result = |(index, answer): (usize, Result<Given>)| match answer {
-            Ok(given) => AnalysisResult {
-                analysis: Some(Arc::unwrap_or_clone(given.analysis).into()),
-                error: None,
-            },
-            Err(error) => {
-                let error = error.within(&format!("/inputs/{index}"));
-                AnalysisResult {
-                    analysis: None,
-                    error: Some(error.into()),
-                }
-            }
-        };
-        Self {
-            results: answers.into_iter().enumerate().map(result).collect(),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! What every request for an answer may say: which engine is to be asked, and whether an answer that was given before will do. And
 //! how answers come: whole, or as a stream of events.
 
-use super::{analyses::Analysis, problem::Problem};
+use super::{analyses::Analysis, budget_header::budget_header, problem::Problem};
 use crate::{
     domain::{
         Error, Result,
+        budget_left::BudgetLeft,
         caching::{CacheMode, CacheOutcome, CachePolicy},
         engines::EngineChoice,
     },
     services::{
         analyses::Given,
         following::{Follow, Progress},
-        spending::BudgetLeft,
     },
     telemetry::trace_id,
 };
@@ -23,7 +23,7 @@ use poem_openapi::{
     types::ToJSON,
 };
 use serde::Deserialize;
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 /// The longest age that can be asked for: ten years, in seconds.
 const OLDEST: u64 = 10 * 365 * 24 * 60 * 60;
@@ -85,6 +85,9 @@ pub enum Asked {
         /// Whether the answer was given before (RFC 9211).
         #[oai(header = "Cache-Status")]
         String,
+        /// What is left of the budgets that apply while the worst case of this answer is set aside.
+        #[oai(header = "Synoptic-Budget")]
+        Option<String>,
     ),
     /// The answer. With `Accept: text/event-stream`, a stream of events: `delta` with more of its text, then `analysis` with what
     /// is answered otherwise, or `problem`.
@@ -97,7 +100,7 @@ pub enum Asked {
         /// Whether the answer was given before (RFC 9211).
         #[oai(header = "Cache-Status")]
         String,
-        /// What is left of the budgets that apply, after an answer that cost money, as
+        /// What is left of the budgets that apply, after an answer that was asked of a model, as
         /// `"name";left=4200;unit=microdollars;reset=3600`, with a comma between several; `reset` in seconds.
         #[oai(header = "Synoptic-Budget")]
         Option<String>,
@@ -106,15 +109,15 @@ pub enum Asked {
 
 impl Asked {
     #[must_use]
-    pub fn whole(given: Given, left: &[BudgetLeft], now: time::OffsetDateTime) -> Self {
+    pub fn whole(given: Given, left: &[BudgetLeft]) -> Self {
         let status = cache_status(given.cache);
         let analysis = Analysis::from(std::sync::Arc::unwrap_or_clone(given.analysis));
         let location = analysis.location();
-        Self::Whole(Json(analysis), location, status, budget_header(left, now))
+        Self::Whole(Json(analysis), location, status, budget_header(left))
     }
 
     #[must_use]
-    pub fn stream(follow: Follow) -> Self {
+    pub fn stream(follow: Follow, left: &[BudgetLeft]) -> Self {
         let status = cache_status(follow.cache());
         // The events are made after the request's handler has ended, and belong to the request all the same.
         let trace_id = trace_id::current().unwrap_or_else(trace_id::generate);
@@ -133,7 +136,63 @@ impl Asked {
                 .keep_alive(KEEP_ALIVE)
                 .to_event(AnswerEvent::into_event),
             status,
+            budget_header(left),
         )
+    }
+}
+
+/// Answers to a batch that was asked for.
+#[derive(ApiResponse)]
+pub enum AskedBatch {
+    /// An analysis or a problem for each input.
+    #[oai(status = 200)]
+    Results(
+        Json<AnalysisBatchResult>,
+        /// What is left of the budgets that apply, after answers that were asked of a model, as
+        /// `"name";left=4200;unit=microdollars;reset=3600`, with a comma between several; `reset` in seconds.
+        #[oai(header = "Synoptic-Budget")]
+        Option<String>,
+    ),
+}
+
+impl AskedBatch {
+    #[must_use]
+    pub fn new(answers: Vec<Result<Given>>, left: &[BudgetLeft]) -> Self {
+        let results = answers.into_iter().enumerate().map(AnalysisResult::of).collect();
+        Self::Results(Json(AnalysisBatchResult { results }), budget_header(left))
+    }
+}
+
+/// The answers to a batch, in the order of its inputs.
+#[derive(Debug, Clone, Object)]
+pub struct AnalysisBatchResult {
+    pub results: Vec<AnalysisResult>,
+}
+
+/// The answer to one input: an analysis or a problem.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AnalysisResult {
+    pub analysis: Option<Analysis>,
+    /// Whether the answer was given before, as the header `Cache-Status` (RFC 9211) has it.
+    pub cache_status: Option<String>,
+    pub error: Option<Problem>,
+}
+
+impl AnalysisResult {
+    fn of((index, answer): (usize, Result<Given>)) -> Self {
+        match answer {
+            Ok(given) => Self {
+                cache_status: Some(cache_status(given.cache)),
+                analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
+                error: None,
+            },
+            Err(error) => Self {
+                analysis: None,
+                cache_status: None,
+                error: Some(error.within(&format!("/inputs/{index}")).into()),
+            },
+        }
     }
 }
 
@@ -189,37 +248,20 @@ impl AnswerEvent {
     }
 }
 
-/// As RFC 9211 has it.
+/// As RFC 9211 has it: `miss` when nothing that is kept could be used, `request` when the request did not want it as old as it
+/// is, `bypass` when nothing was looked for.
 #[must_use]
 pub fn cache_status(outcome: CacheOutcome) -> String {
     match outcome {
         CacheOutcome::Hit(tier) => format!("synoptic; hit; detail={}", tier.name()),
-        CacheOutcome::Miss { stored: true } => "synoptic; fwd=uri-miss; stored".to_owned(),
-        CacheOutcome::Miss { stored: false } => "synoptic; fwd=uri-miss".to_owned(),
-        CacheOutcome::Collapsed => "synoptic; fwd=uri-miss; collapsed".to_owned(),
-        CacheOutcome::Bypassed { stored: true } => "synoptic; fwd=request; stored".to_owned(),
-        CacheOutcome::Bypassed { stored: false } => "synoptic; fwd=request".to_owned(),
+        CacheOutcome::Miss(kept) => format!("synoptic; fwd=miss{}", stored(kept)),
+        CacheOutcome::TooOld(kept) => format!("synoptic; fwd=request{}", stored(kept)),
+        CacheOutcome::Bypassed(kept) => format!("synoptic; fwd=bypass{}", stored(kept)),
+        CacheOutcome::Collapsed => "synoptic; fwd=miss; collapsed".to_owned(),
         CacheOutcome::NotKept => "synoptic; fwd=bypass; detail=embedded".to_owned(),
     }
 }
 
-/// A structured list (RFC 8941); a name's characters beyond ASCII are left out.
-fn budget_header(left: &[BudgetLeft], now: time::OffsetDateTime) -> Option<String> {
-    let mut header = String::new();
-    for budget in left {
-        let name: String = budget
-            .name
-            .chars()
-            .filter(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'))
-            .collect();
-        let reset = (budget.resets_at.as_offset_date_time() - now).whole_seconds().max(0);
-        let separator = if header.is_empty() { "" } else { ", " };
-        let _ = write!(
-            header,
-            "{separator}\"{name}\";left={};unit={};reset={reset}",
-            budget.left,
-            budget.unit.name()
-        );
-    }
-    (!header.is_empty()).then_some(header)
+fn stored(kept: bool) -> &'static str {
+    if kept { "; stored" } else { "" }
 }

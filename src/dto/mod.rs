@@ -5,6 +5,7 @@ pub mod analyses;
 pub mod asking;
 pub mod audit;
 pub mod body;
+mod budget_header;
 pub mod budgets;
 pub mod classify;
 pub mod collections;

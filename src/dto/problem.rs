@@ -2,12 +2,14 @@
 
 pub use super::problem_codes::Code;
 
+use super::budget_header::budget_header;
 use crate::{
     domain::{Error, Field, Violation, errors::seconds},
     telemetry::trace_id,
 };
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{ApiResponse, Object, payload::Json, types::ToJSON};
+use time::OffsetDateTime;
 
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -32,6 +34,8 @@ pub struct Problem {
     pub trace_id: Option<String>,
     /// After how many seconds to try again; the header `Retry-After` says the same.
     pub retry_after: Option<u64>,
+    /// When the budget that stands in the way begins anew.
+    pub resets_at: Option<OffsetDateTime>,
 }
 
 /// One value that cannot be accepted; it has either a pointer or a parameter.
@@ -57,6 +61,7 @@ impl Problem {
             errors: Vec::new(),
             trace_id: trace_id::current(),
             retry_after: (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+            resets_at: None,
         }
     }
 }
@@ -102,8 +107,14 @@ impl From<Error> for Problem {
                 errors: violations.into_iter().map(FieldProblem::from).collect(),
                 ..problem
             },
+            Error::OverBudget {
+                budget, retry_after, ..
+            } => Self {
+                retry_after: retry_after.as_ref().map(seconds),
+                resets_at: Some(budget.resets_at.as_offset_date_time()),
+                ..problem
+            },
             Error::RateLimited { retry_after, .. }
-            | Error::OverBudget { retry_after, .. }
             | Error::Upstream {
                 retry_after: Some(retry_after),
                 ..
@@ -173,13 +184,19 @@ pub enum ApiError {
     Invalid(Json<Problem>),
     /// Too many requests.
     #[oai(status = 429, content_type = "application/problem+json")]
-    RateLimited(Json<Problem>, #[oai(header = "Retry-After")] String),
+    RateLimited(
+        Json<Problem>,
+        #[oai(header = "Retry-After")] Option<String>,
+        /// What is left of the budget that does not hold the request.
+        #[oai(header = "Synoptic-Budget")]
+        Option<String>,
+    ),
     /// The server failed.
     #[oai(status = 500, content_type = "application/problem+json")]
     Internal(Json<Problem>),
     /// The provider that was to answer did not.
     #[oai(status = 502, content_type = "application/problem+json")]
-    Upstream(Json<Problem>),
+    Upstream(Json<Problem>, #[oai(header = "Retry-After")] Option<String>),
     /// The server cannot answer at the moment.
     #[oai(status = 503, content_type = "application/problem+json")]
     Unavailable(Json<Problem>, #[oai(header = "Retry-After")] String),
@@ -190,9 +207,13 @@ pub enum ApiError {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
+        let budget = match &error {
+            Error::OverBudget { budget, .. } => budget_header(std::slice::from_ref(budget)),
+            _ => None,
+        };
         let problem = Problem::from(error);
         let status = problem.status;
-        let retry_after = problem.retry_after.unwrap_or(1).to_string();
+        let retry_after = problem.retry_after.map(|seconds| seconds.to_string());
         let body = Json(problem);
         match status {
             400 => Self::BadRequest(body),
@@ -204,9 +225,9 @@ impl From<Error> for ApiError {
             413 => Self::PayloadTooLarge(body),
             415 => Self::UnsupportedMediaType(body),
             422 => Self::Invalid(body),
-            429 => Self::RateLimited(body, retry_after),
-            502 => Self::Upstream(body),
-            503 => Self::Unavailable(body, retry_after),
+            429 => Self::RateLimited(body, retry_after, budget),
+            502 => Self::Upstream(body, retry_after),
+            503 => Self::Unavailable(body, retry_after.unwrap_or_else(|| "1".to_owned())),
             507 => Self::StorageFull(body),
             _ => Self::Internal(body),
         }

@@ -235,6 +235,6 @@ async fn what_it_cannot_do_it_says() {
     for question in [with_schema, generation("Why?", &[]), generation("Why?", &[" \n"])] {
         let reason = cannot(&Question::Generation(question.clone())).unwrap();
         let error = ENGINE.generate(&question).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("the embedded engine {reason}"));
+        assert_eq!(error.to_string(), format!("`/engine`: the embedded engine {reason}"));
     }
 }

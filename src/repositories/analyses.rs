@@ -40,7 +40,7 @@ const INSERT: &str = "INSERT INTO analyses (id, kind, document_id, document_vers
     ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("WHERE a.id = $1");
 const NEWEST: &str = select!(
-    "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL)
+    "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL) AND a.input_hash = $4
     ORDER BY a.created_at DESC, a.id DESC LIMIT 1"
 );
 const FIND_KEPT: &str =
@@ -103,11 +103,13 @@ pub async fn find_newest(
     document: DocumentId,
     kind: AnalysisKind,
     taxonomy: Option<TaxonomyId>,
+    input_hash: &str,
 ) -> Result<Option<Analysis>> {
     on!(tx, |c| sqlx::query_as(NEWEST)
         .bind(document)
         .bind(kind)
         .bind(taxonomy)
+        .bind(input_hash)
         .fetch_optional(c)
         .await)
 }

@@ -30,7 +30,9 @@ const SUMS: &str = "CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(input_tokens) 
     FROM usage WHERE day BETWEEN ";
 const SIGN: &str = "INSERT INTO usage_writers (id, batch, written_at) VALUES ($1, $2, $3)
     ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, written_at = excluded.written_at";
-const LAST_SIGNED: &str = "SELECT batch FROM usage_writers WHERE id = $1";
+/// Writes, so that it waits for a transaction of the same writer that is still being committed.
+const LAST_SIGNED: &str = "INSERT INTO usage_writers (id, batch, written_at) VALUES ($1, 0, $2)
+    ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at RETURNING batch";
 const FORGET_WRITERS: &str = "DELETE FROM usage_writers WHERE written_at < $1";
 
 /// How many rows a statement takes, as no database takes any number of parameters.
@@ -164,11 +166,12 @@ pub async fn sign(tx: &mut Tx, writer: Uuid, batch: i64, at: Timestamp) -> Resul
         .map(drop))
 }
 
-/// The last one that it has noted.
-pub async fn last_signed(tx: &mut Tx, writer: Uuid) -> Result<Option<i64>> {
+/// The last one that it has noted, 0 for none. One of which it is not known yet whether it is committed is waited for.
+pub async fn last_signed(tx: &mut Tx, writer: Uuid, at: Timestamp) -> Result<i64> {
     on!(tx, |c| sqlx::query_scalar(LAST_SIGNED)
         .bind(writer)
-        .fetch_optional(c)
+        .bind(at)
+        .fetch_one(c)
         .await)
 }
 

@@ -1,13 +1,13 @@
 //! Analyses: ask an engine, record what it answered, look it up again.
 
 use super::{
-    analysis_tasks::{ClassificationTask, ClassificationWish, Input, LabelSource, Order, Task},
+    analysis_tasks::{ClassificationTask, ClassificationWish, Input, LabelSource, Order, Task, read_by},
     answering::{Answering, Wanted},
     audit, collections, documents,
+    evictions::Evictions,
     following::Follow,
     label_sets::LabelSets,
     sources::{self, MOST_BYTES_AT_ONCE},
-    spending::BudgetLeft,
     taxonomies,
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         Clock, Error, Result, Timestamp,
         analyses::{Analysis, AnalysisFilter, AnalysisKind, LARGEST_ANALYSIS_BATCH},
         audit::{Action, Event},
+        budget_left::BudgetLeft,
         documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
         paging::{Page, PageRequest},
@@ -40,6 +41,7 @@ pub struct Analyses {
     clock: Clock,
     answering: Answering,
     label_sets: LabelSets,
+    evictions: Evictions,
 }
 
 /// What became of analyses that were missing.
@@ -51,13 +53,14 @@ pub struct Missing {
 
 impl Analyses {
     #[must_use]
-    pub(super) fn new(answering: Answering) -> Self {
+    pub(super) fn new(answering: Answering, evictions: Evictions) -> Self {
         let (db, clock) = (answering.db.clone(), answering.clock.clone());
         Self {
             label_sets: LabelSets::new(db.clone()),
             db,
             clock,
             answering,
+            evictions,
         }
     }
 
@@ -130,18 +133,25 @@ impl Analyses {
         Follow::begin(&self.answering, Wanted::new(actor, source, order, &plan)).await
     }
 
-    /// What is left of the budgets after this answer; nothing is looked up for one that cost nothing.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn budgets_after(&self, actor: &Actor, given: &Given) -> Result<Vec<BudgetLeft>> {
-        self.answering.budgets_after(actor, given).await
+    /// What is left of the budgets after these answers; nothing is looked up when no model was asked. Answers that were paid for
+    /// are not lost for want of it: a failure is logged.
+    pub async fn budgets_after<'a>(
+        &self,
+        actor: &Actor,
+        answers: impl IntoIterator<Item = &'a Given>,
+    ) -> Vec<BudgetLeft> {
+        let asked = answers.into_iter().filter(|given| given.asked_a_model());
+        let collections = asked.map(|given| given.collection).collect();
+        self.answering.spending.left_or_none(actor, collections).await
     }
 
-    /// The time, for what is left of a window.
-    #[must_use]
-    pub fn now(&self) -> time::OffsetDateTime {
-        self.clock.now().as_offset_date_time()
+    /// The same for an answer that is on its way.
+    pub async fn budgets_during(&self, actor: &Actor, follow: &Follow) -> Vec<BudgetLeft> {
+        let collections = follow.asks_a_model().then(|| follow.collection());
+        self.answering
+            .spending
+            .left_or_none(actor, collections.into_iter().collect())
+            .await
     }
 
     /// Gives each of these documents its analysis, unless the newest one already answers exactly this.
@@ -163,8 +173,9 @@ impl Analyses {
                     continue;
                 }
                 let taxonomy = task.taxonomy().map(|(id, _)| id);
-                let newest = analyses::find_newest(&mut tx, document.id, task.kind(), taxonomy).await?;
-                if !newest.is_some_and(|newest| answers(&newest, document, task, &plan)) {
+                let read = hash_text(&task.reads(document));
+                let newest = analyses::find_newest(&mut tx, document.id, task.kind(), taxonomy, &read).await?;
+                if !newest.is_some_and(|newest| answers(&newest, task, &plan)) {
                     wanting.push((document.id, task.reads(document).len()));
                 }
             }
@@ -232,16 +243,17 @@ impl Analyses {
         find(&mut self.db.read().await?, actor, id).await
     }
 
-    /// The newest analysis of a document of one kind.
+    /// The newest analysis of one kind of a document as it is now.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn newest(&self, actor: &Actor, document: DocumentId, kind: AnalysisKind) -> Result<Option<Analysis>> {
+    pub async fn newest(&self, actor: &Actor, document: &Document, kind: AnalysisKind) -> Result<Option<Analysis>> {
         let mut tx = self.db.read().await?;
-        if !documents::is_within_reach(&mut tx, actor, document).await? {
+        if !documents::is_within_reach(&mut tx, actor, document.id).await? {
             return Ok(None);
         }
-        analyses::find_newest(&mut tx, document, kind, None).await
+        let read = hash_text(&read_by(kind, document));
+        analyses::find_newest(&mut tx, document.id, kind, None, &read).await
     }
 
     /// # Errors
@@ -258,16 +270,13 @@ impl Analyses {
             .map_or_else(|| "a text".to_owned(), |id| format!("the document {id}"));
         let event = Event::done(Action::AnalysisDeleted, "analysis", id, None).with_detail(format!("{kind} of {of}"));
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await?;
-        self.answering.cache.forget(Subject::Analysis(id)).await;
-        Ok(())
+        self.evictions.commit(tx, Subject::Analysis(id)).await
     }
 }
 
-/// Whether an analysis answers exactly this.
-fn answers(analysis: &Analysis, document: &Document, task: &Task, plan: &Plan) -> bool {
-    analysis.input_hash == hash_text(&task.reads(document))
-        && analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
+/// Whether an analysis of the text answers exactly this.
+fn answers(analysis: &Analysis, task: &Task, plan: &Plan) -> bool {
+    analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
         && analysis.options.0 == task.options()
         && plan.has(&analysis.engine, &analysis.model)
 }

@@ -135,10 +135,7 @@ impl Task {
     /// What of a document is read: the text for a summary, whose sentences are anchored there; the title too for a
     /// classification, which it helps.
     pub(super) fn reads(&self, document: &Document) -> String {
-        match self {
-            Self::Summary(_) | Self::Generation(_) => document.text.clone(),
-            Self::Classification(_) => document.title_and_text(),
-        }
+        read_by(self.kind(), document)
     }
 
     /// The question that an engine is asked.
@@ -155,5 +152,13 @@ impl Task {
             },
             Self::Generation(task) => Question::Generation(task.question.clone()),
         }
+    }
+}
+
+/// What an analysis of a kind reads of a document.
+pub(super) fn read_by(kind: AnalysisKind, document: &Document) -> String {
+    match kind {
+        AnalysisKind::Summary | AnalysisKind::Generation => document.text.clone(),
+        AnalysisKind::Classification => document.title_and_text(),
     }
 }

@@ -3,9 +3,9 @@
 
 use super::{
     analysis_tasks::{Order, Task},
-    flights::{Crew, Flights, Ride, Step},
+    flights::{Crew, FlightKey, Flights, Ride, Step},
     sources::Source,
-    spending::{BudgetLeft, Spending},
+    spending::Spending,
     writer::Writer,
 };
 use crate::{
@@ -67,6 +67,17 @@ pub struct Given {
     pub(super) collection: Option<CollectionId>,
 }
 
+impl Given {
+    /// Whether a model was asked for it, now and for this request.
+    pub(super) fn asked_a_model(&self) -> bool {
+        let now = matches!(
+            self.cache,
+            CacheOutcome::Miss(_) | CacheOutcome::TooOld(_) | CacheOutcome::Bypassed(_)
+        );
+        now && self.analysis.usage.calls > 0
+    }
+}
+
 /// What a flight brings.
 #[derive(Clone)]
 pub(super) struct Landed(Given);
@@ -88,7 +99,7 @@ impl Wanted {
         }
     }
 
-    fn collection(&self) -> Option<CollectionId> {
+    pub(super) fn collection(&self) -> Option<CollectionId> {
         self.source.document.as_ref().map(|document| document.collection)
     }
 
@@ -154,7 +165,11 @@ impl Answering {
             return Ok(Begun::Done(self.give_again(wanted, analysis, CacheTier::Memory)));
         }
         let joins = wanted.policy.mode == CacheMode::On && companions < MOST_COMPANIONS;
-        let joinable = joins.then(|| (key, wanted.policy.max_age.map(|age| age.as_secs())));
+        let joinable = joins.then(|| FlightKey {
+            question: key,
+            max_age: wanted.policy.max_age,
+            falls_back: wanted.plan.falls_back(),
+        });
         let ride = self.flights.board(joinable, |crew| {
             let (this, wanted) = (self.clone(), wanted.clone());
             async move { this.fly(&wanted, key, oldest, crew, stream).await }
@@ -174,6 +189,8 @@ impl Answering {
         let Landed(given) = outcome?;
         match given.cache {
             CacheOutcome::Hit(tier) => Ok(self.give_again(wanted, given.analysis, tier)),
+            // It cost nothing: nothing is saved.
+            _ if joined && given.analysis.usage.calls == 0 => Ok(given),
             _ if joined => {
                 let saved = given.analysis.usage.cost_microdollars;
                 self.metrics.models().cache_collapsed(saved.0);
@@ -185,15 +202,6 @@ impl Answering {
             }
             _ => Ok(given),
         }
-    }
-
-    /// What is left of the budgets of whoever was given an answer that cost money now.
-    pub async fn budgets_after(&self, actor: &Actor, given: &Given) -> Result<Vec<BudgetLeft>> {
-        let asked = matches!(given.cache, CacheOutcome::Miss { .. } | CacheOutcome::Bypassed { .. });
-        if !asked || given.analysis.usage.calls == 0 {
-            return Ok(Vec::new());
-        }
-        self.spending.left(actor, given.collection).await
     }
 
     fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
@@ -274,7 +282,11 @@ impl Answering {
                 collection: wanted.collection(),
             }));
         }
-        self.metrics.models().cache_missed();
+        let too_old = wanted.policy.max_age.is_some()
+            && self
+                .find_kept(wanted, &key, self.oldest(CachePolicy::default()))
+                .await?
+                .is_some();
         let epoch = self.cache.epoch();
         let asking = Asking {
             meter: self.spending.meter(&wanted.actor, wanted.collection()),
@@ -300,12 +312,17 @@ impl Answering {
             let collection = wanted.collection();
             self.cache.keep(key, Arc::clone(&analysis), collection, epoch).await;
         }
-        let cache = if analysis.usage.calls == 0 {
+        let cache = if !wanted.policy.mode.reads() {
+            CacheOutcome::Bypassed(keep)
+        } else if analysis.usage.calls == 0 && !analysis.degraded {
             CacheOutcome::NotKept
-        } else if wanted.policy.mode.reads() {
-            CacheOutcome::Miss { stored: keep }
         } else {
-            CacheOutcome::Bypassed { stored: keep }
+            self.metrics.models().cache_missed();
+            if too_old {
+                CacheOutcome::TooOld(keep)
+            } else {
+                CacheOutcome::Miss(keep)
+            }
         };
         Ok(Landed(Given {
             analysis,

@@ -6,6 +6,7 @@ use crate::{
     db::Tx,
     domain::{
         Error, Result, Timestamp,
+        budget_left::BudgetLeft,
         budgets::{Budget, HoldLine, Spent},
         identifiers::{ApiKeyId, BudgetId, CollectionId, UserId},
         ledger::{LedgerAmounts, LedgerKey, LedgerLines, Payer},
@@ -22,7 +23,6 @@ use sqlx::types::Json;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
 };
 use time::UtcOffset;
 use uuid::Uuid;
@@ -291,7 +291,8 @@ impl Refusal<'_> {
         let resets_at = self.budget.period.end(now);
         let (name, limit) = (&self.budget.name, self.budget.limit());
         let need = self.budget.unit.show(self.need);
-        let message = if self.need > self.budget.amount {
+        let is_too_small = self.need > self.budget.amount;
+        let message = if is_too_small {
             format!(
                 "the budget `{name}` ({limit}) can never hold this call, which may take {need}; ask for less, or have the \
                  budget raised"
@@ -303,11 +304,11 @@ impl Refusal<'_> {
                 resets_at.as_offset_date_time().to_offset(UtcOffset::UTC)
             )
         };
-        let wait = resets_at.as_offset_date_time() - now.as_offset_date_time();
+        let budget = BudgetLeft::new(name.clone(), self.budget.unit.name(), self.left, resets_at, now);
         Error::OverBudget {
             message,
-            resets_at,
-            retry_after: Duration::try_from(wait).unwrap_or_default(),
+            retry_after: (!is_too_small).then_some(budget.resets_in),
+            budget,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Collections: create, list, get, update, delete.
 
-use super::{audit, changed_meanwhile};
+use super::{audit, changed_meanwhile, evictions::Evictions};
 use crate::{
-    cache::{AnswerCache, Subject},
+    cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -21,7 +21,7 @@ use crate::{
 pub struct Collections {
     db: Db,
     clock: Clock,
-    cache: AnswerCache,
+    evictions: Evictions,
 }
 
 /// What a partial change says; `None` leaves a field as it is.
@@ -34,8 +34,8 @@ pub struct CollectionPatch {
 
 impl Collections {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
-        Self { db, clock, cache }
+    pub fn new(db: Db, clock: Clock, evictions: Evictions) -> Self {
+        Self { db, clock, evictions }
     }
 
     /// # Errors
@@ -160,9 +160,7 @@ impl Collections {
         );
         let event = event.with_detail(format!("documents: {documents}"));
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await?;
-        self.cache.forget(Subject::Collection(stored.id)).await;
-        Ok(())
+        self.evictions.commit(tx, Subject::Collection(stored.id)).await
     }
 }
 

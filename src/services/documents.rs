@@ -3,9 +3,10 @@
 use super::{
     audit, changed_meanwhile, collections,
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
+    evictions::Evictions,
 };
 use crate::{
-    cache::{AnswerCache, Subject},
+    cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -28,7 +29,7 @@ use crate::{
 pub struct Documents {
     db: Db,
     clock: Clock,
-    cache: AnswerCache,
+    evictions: Evictions,
 }
 
 /// What to do with a document whose `external_id` is there already.
@@ -52,8 +53,8 @@ pub enum Outcome {
 
 impl Documents {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
-        Self { db, clock, cache }
+    pub fn new(db: Db, clock: Clock, evictions: Evictions) -> Self {
+        Self { db, clock, evictions }
     }
 
     /// # Errors
@@ -296,9 +297,7 @@ impl Documents {
         let id = stored.id;
         let event = Event::done(Action::DocumentDeleted, "document", id, stored.head.external_id);
         audit::record(&mut tx, &self.clock, actor, event).await?;
-        tx.commit().await?;
-        self.cache.forget(Subject::Document(id)).await;
-        Ok(())
+        self.evictions.commit(tx, Subject::Document(id)).await
     }
 }
 

@@ -11,12 +11,20 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Names a flight that others may join: the question, and how old an answer may be, in seconds.
-pub(super) type FlightKey = (Key, Option<u64>);
+/// Names a flight that others may join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FlightKey {
+    pub question: Key,
+    /// How old an answer may be.
+    pub max_age: Option<Duration>,
+    /// Whether another engine may answer where the models of the question do not: who has named one is not to be given that answer.
+    pub falls_back: bool,
+}
 
 /// The flights of this process. Cheap to clone.
 #[derive(Clone)]
@@ -202,7 +210,11 @@ mod tests {
         time::Duration,
     };
 
-    const KEY: FlightKey = ([7; 32], None);
+    const KEY: FlightKey = FlightKey {
+        question: [7; 32],
+        max_age: None,
+        falls_back: false,
+    };
 
     #[tokio::test]
     async fn many_fly_together_and_land_alike() {

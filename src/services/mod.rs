@@ -12,6 +12,7 @@ pub mod collections;
 pub mod demo;
 pub mod document_drafts;
 pub mod documents;
+mod evictions;
 mod flights;
 pub mod following;
 pub mod generations;
@@ -37,7 +38,7 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, documents::Documents, flights::Flights, generations::Generations,
+    collections::Collections, documents::Documents, evictions::Evictions, flights::Flights, generations::Generations,
     idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
     sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
     usage::UsageReports, users::Users, writer::Writer,
@@ -145,20 +146,21 @@ impl Services {
             router,
             cache: cache.clone(),
             ttl: cache_ttl,
-            flights: Flights::new(tasks),
+            flights: Flights::new(tasks.clone()),
             writer,
             spending: spending.clone(),
             metrics,
         };
-        let prompts = Prompts::new(db.clone(), clock.clone(), cache.clone());
+        let evictions = Evictions::new(cache.clone(), tasks);
+        let prompts = Prompts::new(db.clone(), clock.clone(), evictions.clone());
         Self {
             generations: Generations::new(answering.clone(), prompts.clone()),
-            analyses: Analyses::new(answering),
+            analyses: Analyses::new(answering, evictions.clone()),
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
-            collections: Collections::new(db.clone(), clock.clone(), cache.clone()),
-            documents: Documents::new(db.clone(), clock.clone(), cache.clone()),
+            collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
+            documents: Documents::new(db.clone(), clock.clone(), evictions.clone()),
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
@@ -167,7 +169,7 @@ impl Services {
             signing_keys,
             spending,
             usage: UsageReports::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock, cache.clone()),
+            taxonomies: Taxonomies::new(db.clone(), clock, evictions),
             cache,
             users,
             recognition,

@@ -1,8 +1,8 @@
 //! Prompts: create, list, get, update, delete; every change is a new version.
 
-use super::{audit, changed_meanwhile};
+use super::{audit, changed_meanwhile, evictions::Evictions};
 use crate::{
-    cache::{AnswerCache, Subject},
+    cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -25,7 +25,7 @@ pub use crate::templates::{PromptDocument, PromptInput, Rendered};
 pub struct Prompts {
     db: Db,
     clock: Clock,
-    cache: AnswerCache,
+    evictions: Evictions,
 }
 
 /// What a change says; `None` leaves a field as it is, `Some(None)` takes it away.
@@ -44,8 +44,8 @@ pub struct PromptPatch {
 
 impl Prompts {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
-        Self { db, clock, cache }
+    pub fn new(db: Db, clock: Clock, evictions: Evictions) -> Self {
+        Self { db, clock, evictions }
     }
 
     /// # Errors
@@ -229,9 +229,7 @@ impl Prompts {
         }
         prompts::delete(&mut tx, stored.id).await?;
         self.note(&mut tx, actor, Action::PromptDeleted, &stored).await?;
-        tx.commit().await?;
-        self.cache.forget(Subject::Prompt(stored.id)).await;
-        Ok(())
+        self.evictions.commit(tx, Subject::Prompt(stored.id)).await
     }
 
     async fn note(&self, tx: &mut Tx, actor: &Actor, action: Action, prompt: &Prompt) -> Result<()> {

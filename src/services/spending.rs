@@ -7,7 +7,8 @@ use crate::{
     db::{Db, Tx},
     domain::{
         Clock, Result, Timestamp,
-        budgets::{Budget, BudgetState, BudgetUnit},
+        budget_left::BudgetLeft,
+        budgets::{Budget, BudgetState},
         identifiers::CollectionId,
         ledger::{LedgerAmounts, LedgerKey, Payer},
         money::MicroDollars,
@@ -18,7 +19,7 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,15 +34,6 @@ pub struct Spending {
     writer: Writer,
     /// Whether the last reservation met a budget. Then the next one is likely to, and need not look first.
     limited: Arc<AtomicBool>,
-}
-
-/// What a budget still holds for somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetLeft {
-    pub name: String,
-    pub unit: BudgetUnit,
-    pub left: i64,
-    pub resets_at: Timestamp,
 }
 
 impl Spending {
@@ -87,22 +79,40 @@ impl Spending {
         self.writer.save(key, amounts.bounded());
     }
 
-    /// What the budgets that apply to the actor still hold, in the order in which they were made.
+    /// What the budgets still hold that apply to the actor, in any of these collections or outside of all, in the order in which
+    /// they were made. None for no collections.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn left(&self, actor: &Actor, collection: Option<CollectionId>) -> Result<Vec<BudgetLeft>> {
-        let payer = Payer::of(actor, collection);
+    pub async fn left(&self, actor: &Actor, collections: &HashSet<Option<CollectionId>>) -> Result<Vec<BudgetLeft>> {
+        if collections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let payers: Vec<Payer> = collections
+            .iter()
+            .map(|collection| Payer::of(actor, *collection))
+            .collect();
         let mut tx = self.db.read().await?;
-        let found = budgets::applying(&mut tx, &[payer], &[], false).await?;
-        let states = states(&mut tx, self.clock.now(), found).await?;
-        let left = states.into_iter().map(|state| BudgetLeft {
-            left: state.left(),
-            name: state.budget.name,
-            unit: state.budget.unit,
-            resets_at: state.resets_at,
+        let found = budgets::applying(&mut tx, &payers, &[], false).await?;
+        let now = self.clock.now();
+        let states = states(&mut tx, now, found).await?;
+        let left = states.into_iter().map(|state| {
+            let (left, unit) = (state.left(), state.budget.unit.name());
+            BudgetLeft::new(state.budget.name, unit, left, state.resets_at, now)
         });
         Ok(left.collect())
+    }
+
+    /// The same where nothing may fail for want of it.
+    pub(super) async fn left_or_none(
+        &self,
+        actor: &Actor,
+        collections: HashSet<Option<CollectionId>>,
+    ) -> Vec<BudgetLeft> {
+        self.left(actor, &collections).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is left of the budgets cannot be told");
+            Vec::new()
+        })
     }
 
     /// Waits until everything that was handed over before is on disk.

@@ -1,8 +1,8 @@
 //! Taxonomies: create, list, get, update, delete; every change is a new version.
 
-use super::{audit, changed_meanwhile};
+use super::{audit, changed_meanwhile, evictions::Evictions};
 use crate::{
-    cache::{AnswerCache, Subject},
+    cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
@@ -22,7 +22,7 @@ use sqlx::types::Json;
 pub struct Taxonomies {
     db: Db,
     clock: Clock,
-    cache: AnswerCache,
+    evictions: Evictions,
 }
 
 /// What a change says; `None` leaves a field as it is.
@@ -39,8 +39,8 @@ pub struct TaxonomyPatch {
 
 impl Taxonomies {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, cache: AnswerCache) -> Self {
-        Self { db, clock, cache }
+    pub fn new(db: Db, clock: Clock, evictions: Evictions) -> Self {
+        Self { db, clock, evictions }
     }
 
     /// # Errors
@@ -201,9 +201,7 @@ impl Taxonomies {
         }
         taxonomies::delete(&mut tx, stored.id).await?;
         self.note(&mut tx, actor, Action::TaxonomyDeleted, &stored).await?;
-        tx.commit().await?;
-        self.cache.forget(Subject::Taxonomy(stored.id)).await;
-        Ok(())
+        self.evictions.commit(tx, Subject::Taxonomy(stored.id)).await
     }
 
     async fn note(&self, tx: &mut Tx, actor: &Actor, action: Action, taxonomy: &Taxonomy) -> Result<()> {

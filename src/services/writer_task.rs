@@ -103,7 +103,8 @@ impl Task {
                     }
                 }
             }
-            if batch.weight > 0 || !self.kept.is_empty() {
+            // Nobody may ask for anything for a long time; what was set aside and forgotten is booked all the same.
+            if batch.weight > 0 || !self.kept.is_empty() || self.is_to_sweep(self.clock.now()) {
                 self.write(batch).await;
             }
         }
@@ -228,21 +229,18 @@ impl Task {
         recordings: &[Recording],
     ) -> Result<Written> {
         let count = most.min(self.kept.len());
+        let sweep = self.is_to_sweep(self.clock.now());
         // What a call is about to use need not outlive the machine that makes it; what it has used must.
-        let mut tx = if count == 0 && recordings.is_empty() {
+        let mut tx = if count == 0 && recordings.is_empty() && !sweep {
             self.db.write_soon().await?
         } else {
             self.db.write().await?
         };
-        self.look_back(&mut tx).await?;
         let now = self.clock.now();
+        self.look_back(&mut tx, now).await?;
         let count = count.min(self.kept.len());
         let settlements = &self.kept.make_contiguous()[..count];
         let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
-        let sweep = self.swept_at.is_none_or(|at| {
-            let since = now.as_offset_date_time() - at.as_offset_date_time();
-            since.is_negative() || since >= SWEEP_EVERY
-        });
         let reserved = if sweep || count > 0 || !reservations.is_empty() {
             books::keep(&mut tx, now, settlements, &reservations, sweep).await?
         } else {
@@ -271,10 +269,18 @@ impl Task {
         Ok(Written { reserved, recorded })
     }
 
+    /// Whether it is time to book what was set aside and forgotten.
+    fn is_to_sweep(&self, now: Timestamp) -> bool {
+        self.swept_at.is_none_or(|at| {
+            let since = now.as_offset_date_time() - at.as_offset_date_time();
+            since.is_negative() || since >= SWEEP_EVERY
+        })
+    }
+
     /// Whether a transaction whose commit was not answered is written; then what was in it is kept no longer.
-    async fn look_back(&mut self, tx: &mut Tx) -> Result<()> {
+    async fn look_back(&mut self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         if let Some((batch, count)) = self.uncertain {
-            if usage::last_signed(tx, self.id).await? == Some(batch) {
+            if usage::last_signed(tx, self.id, now).await? == batch {
                 self.kept.drain(..count.min(self.kept.len()));
             }
             self.uncertain = None;

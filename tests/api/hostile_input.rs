@@ -111,7 +111,7 @@ async fn a_nul_is_refused_in_every_text_of_every_body() {
             "POST",
             "/api/summarize",
             json!({"text": "t", "focus": "q"}),
-            vec!["/text", "/query"],
+            vec!["/text", "/focus"],
         ),
         (
             "POST",

@@ -28,12 +28,12 @@ async fn analyses_of_documents_out_of_reach_do_not_exist() {
     );
     let kind = AnalysisKind::Summary;
     assert_eq!(
-        analyses.newest(me, world.note.id, kind).await.unwrap(),
+        analyses.newest(me, &world.note, kind).await.unwrap(),
         Some(of_note.clone())
     );
-    assert_eq!(analyses.newest(me, world.memo.id, kind).await.unwrap(), None);
+    assert_eq!(analyses.newest(me, &world.memo, kind).await.unwrap(), None);
     assert_eq!(
-        analyses.newest(&world.operator, world.memo.id, kind).await.unwrap(),
+        analyses.newest(&world.operator, &world.memo, kind).await.unwrap(),
         Some(of_memo.clone())
     );
 

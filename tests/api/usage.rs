@@ -2,10 +2,9 @@
 
 use crate::support::{TestApp, send};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use synoptic::{
     domain::{
-        budgets::BudgetUnit,
         identifiers::{ApiKeyId, CollectionId},
         money::MicroDollars,
         permissions::{Role, Scopes},
@@ -173,7 +172,16 @@ async fn what_is_left_is_of_the_budgets_that_apply() {
     let body = json!({"name": "Key", "subject": "key", "subject_id": key.row.id.to_string(), "unit": "tokens", "amount": 9, "window": "day"});
     app.post("/api/budgets", body).await.created();
     let spending = &app.services.spending;
-    assert!(spending.left(&Actor::operator(), None).await.unwrap().is_empty());
-    let left = spending.left(&key_actor(key.row.id, None), None).await.unwrap();
-    assert_eq!((left.len(), left[0].left, left[0].unit), (1, 9, BudgetUnit::Tokens));
+    assert!(
+        spending
+            .left(&Actor::operator(), &HashSet::from([None]))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let left = spending
+        .left(&key_actor(key.row.id, None), &HashSet::from([None]))
+        .await
+        .unwrap();
+    assert_eq!((left.len(), left[0].left, left[0].unit), (1, 9, "tokens"));
 }

@@ -27,6 +27,7 @@ use synoptic::{
     },
     telemetry::Metrics,
 };
+use tokio_util::sync::CancellationToken;
 
 #[test]
 fn the_corpus_has_at_least_sixty_different_well_formed_attempts() {
@@ -134,7 +135,11 @@ impl Model for Obedient {
         1_000
     }
 
-    fn chat(&self, request: ChatRequest, _: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
+    fn cancel(&self) -> CancellationToken {
+        CancellationToken::new()
+    }
+
+    fn chat(&self, request: ChatRequest, _: bool, _: CancellationToken) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
         let attempt = self.attempt(&request.messages);
         let text = match request.format {
             ChatFormat::Json { .. } => (self.form)(attempt),

@@ -7,7 +7,7 @@ use crate::{
 use serde_json::json;
 use std::time::Duration;
 
-const MISS: &str = "synoptic; fwd=uri-miss; stored";
+const MISS: &str = "synoptic; fwd=miss; stored";
 const HIT: &str = "synoptic; hit; detail=memory";
 
 #[tokio::test]
@@ -47,20 +47,20 @@ async fn each_mode_reads_and_keeps_as_it_says() {
         (cache_status(&answer).to_owned(), answer.body["id"].clone())
     };
     // Nothing is kept yet, and these keep nothing.
-    assert_eq!(ask("off").await.0, "synoptic; fwd=request");
-    assert_eq!(ask("read_only").await.0, "synoptic; fwd=uri-miss");
-    assert_eq!(ask("read_only").await.0, "synoptic; fwd=uri-miss");
+    assert_eq!(ask("off").await.0, "synoptic; fwd=bypass");
+    assert_eq!(ask("read_only").await.0, "synoptic; fwd=miss");
+    assert_eq!(ask("read_only").await.0, "synoptic; fwd=miss");
     assert_eq!(world.calls(), 3);
     let (status, first) = ask("on").await;
     assert_eq!((status.as_str(), world.calls()), (MISS, 4));
     assert_eq!(ask("read_only").await, (HIT.to_owned(), first.clone()));
     assert_eq!(ask("on").await, (HIT.to_owned(), first.clone()));
-    assert_eq!(ask("off").await.0, "synoptic; fwd=request");
+    assert_eq!(ask("off").await.0, "synoptic; fwd=bypass");
     assert_eq!(world.calls(), 5);
     // A new one takes the place of the old one.
     world.tick();
     let (status, second) = ask("write_only").await;
-    assert_eq!((status.as_str(), world.calls()), ("synoptic; fwd=request; stored", 6));
+    assert_eq!((status.as_str(), world.calls()), ("synoptic; fwd=bypass; stored", 6));
     assert_ne!(first, second);
     assert_eq!(ask("on").await, (HIT.to_owned(), second));
 }
@@ -73,7 +73,7 @@ async fn an_answer_is_given_again_for_as_long_as_it_may_be() {
     assert_eq!(cache_status(&world.summarize(json!({"max_age": 60})).await), HIT);
     assert_eq!(cache_status(&world.summarize(json!({"max_age": 1000})).await), HIT);
     let fresh = world.summarize(json!({"max_age": 59})).await;
-    assert_eq!(cache_status(&fresh), MISS);
+    assert_eq!(cache_status(&fresh), "synoptic; fwd=request; stored");
     assert_ne!(fresh.body["id"], first.body["id"]);
     // The fresh one is given now, until it is too old.
     world.let_pass(Duration::from_secs(100));
@@ -137,7 +137,7 @@ async fn answers_that_stand_in_for_others_are_not_kept() {
     let world = World::new("failing-2").await;
     for _ in 0..2 {
         let answer = world.summarize(json!({})).await;
-        assert_eq!(cache_status(&answer), "synoptic; fwd=uri-miss");
+        assert_eq!(cache_status(&answer), "synoptic; fwd=miss");
         assert_eq!(answer.body["degraded"], true, "{}", answer.text);
     }
     let answer = world.summarize(json!({})).await;

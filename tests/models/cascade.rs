@@ -67,7 +67,7 @@ async fn what_is_sure_costs_nothing_and_the_rest_is_asked() {
     }
     assert_eq!((world.calls(), world.services.cache.size().await.0), (0, 0));
     let unsure = world.post("/api/classify", request(UNSURE, &kept)).await;
-    assert_eq!(cache_status(&unsure), "synoptic; fwd=uri-miss; stored");
+    assert_eq!(cache_status(&unsure), "synoptic; fwd=miss; stored");
     assert_eq!(
         (&unsure.body["engine"], &unsure.body["classification"]["label"]),
         (&json!("upstream"), &json!("weather"))

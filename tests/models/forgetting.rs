@@ -3,7 +3,7 @@
 use crate::world::{TEXT, World, asked, cache_status, commission, settle};
 use serde_json::{Value, json};
 
-const MISS: &str = "synoptic; fwd=uri-miss; stored";
+const MISS: &str = "synoptic; fwd=miss; stored";
 const HIT: &str = "synoptic; hit; detail=memory";
 
 async fn kept(world: &World) -> u64 {
@@ -109,7 +109,7 @@ async fn what_is_deleted_while_a_model_answers_leaves_nothing_behind() {
     };
     let ((summary, reply), ()) = tokio::join!(asking, deleting);
     summary.problem(404, "not-found");
-    reply.problem(404, "not-found");
+    reply.problem(409, "conflict");
     assert_eq!(kept(&world).await, 0);
     assert!(world.get("/api/analyses").await.items().is_empty());
     // The provider has been paid all the same.

@@ -1,6 +1,6 @@
 //! What an answer depends on: whatever of a request changes the answer has it asked for anew, and nothing else does.
 
-use crate::world::{TEXT, World, asked, cache_status, commission};
+use crate::world::{TEXT, World, asked, cache_status, commission, provider};
 use serde_json::{Value, json};
 
 /// Each of these asks for something else than all others; sent again, each is answered from memory.
@@ -11,7 +11,7 @@ async fn each_is_asked_once(world: &World, path: &str, requests: &[Value]) {
             let answer = world.post(path, request.clone()).await;
             let status = cache_status(&answer);
             let hit = status == "synoptic; hit; detail=memory";
-            let stored = status == "synoptic; fwd=uri-miss; stored";
+            let stored = status == "synoptic; fwd=miss; stored";
             assert!(if again { hit } else { stored }, "{status}: {request}");
             assert_eq!(world.calls() > before, !again, "{request}");
         }
@@ -167,4 +167,30 @@ async fn a_document_that_changes_is_asked_about_anew_and_its_old_text_is_known()
     // The title is no part of what a summary is made of.
     world.patch(&path, json!({"text": TEXT, "title": "Parcel"})).await.ok();
     all_are_known(&world, "/api/summarize", &[about]).await;
+}
+
+#[tokio::test]
+async fn the_settings_of_a_model_count() {
+    let World { mut app, upstream } = World::new("plain").await;
+    for (change, is_new) in [
+        (json!({}), false),
+        (json!({"retries": 3, "concurrency": 2}), false),
+        (json!({"structured_output": "none"}), true),
+        (
+            json!({"models": [{"name": "plain", "context_tokens": 4096, "max_output_tokens": 100}]}),
+            true,
+        ),
+    ] {
+        let world = World { app, upstream };
+        world.summarize(json!({})).await.ok();
+        let before = world.calls();
+        let settings = provider("upstream", &world.upstream.base_url(), &["plain"], change.clone());
+        World { app, upstream } = world;
+        app = app.restart_with(|config| config.providers = vec![settings]).await;
+        let world = World { app, upstream };
+        let answer = world.summarize(json!({})).await;
+        assert_eq!(cache_status(&answer).contains("hit"), !is_new, "{change}");
+        assert_eq!(world.calls() > before, is_new, "{change}");
+        World { app, upstream } = world;
+    }
 }

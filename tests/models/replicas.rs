@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use synoptic::config::{Config, DatabaseUrl};
 
-const MISS: &str = "synoptic; fwd=uri-miss; stored";
+const MISS: &str = "synoptic; fwd=miss; stored";
 
 /// A server with a database of its own, in front of the upstream and beside Redis.
 async fn replica(upstream: &Upstream, redis_url: &str) -> TestApp {

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use synoptic::domain::{permissions::Scopes, principal::Reach};
 
-const STORED: &str = "synoptic; fwd=uri-miss; stored";
-const COLLAPSED: &str = "synoptic; fwd=uri-miss; collapsed";
+const STORED: &str = "synoptic; fwd=miss; stored";
+const COLLAPSED: &str = "synoptic; fwd=miss; collapsed";
 
 /// So many ask at once; the upstream answers when all wait.
 async fn at_once(world: &World, count: usize, fields: Value) -> Vec<Answer> {
@@ -138,4 +138,35 @@ async fn when_all_have_gone_the_call_ends() {
     assert_eq!(cache_status(&world.summarize(json!({})).await), STORED);
     assert_eq!(world.calls(), 2);
     assert_eq!(world.get("/api/analyses").await.items().len(), 1);
+}
+
+#[tokio::test]
+async fn who_names_an_engine_does_not_come_along_with_who_takes_any() {
+    let world = World::new("status-500").await;
+    world.upstream.hold();
+    let asking = async {
+        tokio::join!(
+            world.summarize(json!({})),
+            world.summarize(json!({"engine": "upstream"}))
+        )
+    };
+    let releasing = async {
+        world.until_called(2).await;
+        world.upstream.release();
+    };
+    let ((any, named), ()) = tokio::join!(asking, releasing);
+    assert_eq!(
+        (&any.ok().body["engine"], &any.body["degraded"]),
+        (&json!("embedded"), &json!(true))
+    );
+    named.problem(502, "upstream");
+}
+
+#[tokio::test]
+async fn what_cost_nothing_saves_nothing_when_it_is_shared() {
+    let world = World::new("status-500").await;
+    let answers = at_once(&world, 10, json!({})).await;
+    assert!(answers.iter().all(|answer| answer.ok().body["degraded"] == true));
+    assert!(world.metric("synoptic_cache_collapsed_total").await.abs() < 0.1);
+    assert!((world.metric("synoptic_cache_misses_total").await - 1.0).abs() < 0.1);
 }

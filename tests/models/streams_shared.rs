@@ -4,7 +4,7 @@ use crate::world::{Events, SAID, World, cache_status, settle, text_of, until};
 use futures_util::future::join_all;
 use serde_json::json;
 
-const COLLAPSED: &str = "synoptic; fwd=uri-miss; collapsed";
+const COLLAPSED: &str = "synoptic; fwd=miss; collapsed";
 
 #[tokio::test]
 async fn a_stream_joins_a_whole_answer_and_has_it_as_one_piece() {
@@ -28,7 +28,7 @@ async fn a_stream_joins_a_whole_answer_and_has_it_as_one_piece() {
     };
     let (whole, (status, text, analysis), ()) = tokio::join!(whole, streamed, releasing);
     assert_eq!(status, COLLAPSED);
-    assert_eq!(cache_status(&whole), "synoptic; fwd=uri-miss; stored");
+    assert_eq!(cache_status(&whole), "synoptic; fwd=miss; stored");
     assert_eq!((text.as_str(), &analysis), (text_of(&whole.body), &whole.body));
     assert_eq!(world.calls(), 1);
 }

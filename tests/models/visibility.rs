@@ -8,7 +8,7 @@ use synoptic::domain::{
     principal::Reach,
 };
 
-const MISS: &str = "synoptic; fwd=uri-miss; stored";
+const MISS: &str = "synoptic; fwd=miss; stored";
 const HIT: &str = "synoptic; hit; detail=memory";
 
 struct House {

@@ -55,14 +55,21 @@ async fn the_newest_of_a_kind_is_found() {
         for answer in [&by_topic, &by_mood, &new, &old] {
             analyses::insert(&mut tx, answer).await.unwrap();
         }
-        let newest = analyses::find_newest(&mut tx, note.id, AnalysisKind::Summary, None)
-            .await
-            .unwrap();
-        assert_eq!(newest, Some(new));
-        let newest = analyses::find_newest(&mut tx, note.id, AnalysisKind::Classification, Some(topic.id))
-            .await
-            .unwrap();
-        assert_eq!(newest, Some(by_topic));
+        // Of another text of the same document.
+        let of_another = Analysis {
+            input_hash: "2".repeat(64),
+            ..summary(Some(&note), 12)
+        };
+        analyses::insert(&mut tx, &of_another).await.unwrap();
+        let mut newest = async |kind, taxonomy, text: &str| {
+            let found = analyses::find_newest(&mut tx, note.id, kind, taxonomy, &text.repeat(64)).await;
+            found.unwrap()
+        };
+        assert_eq!(newest(AnalysisKind::Summary, None, "1").await, Some(new));
+        assert_eq!(newest(AnalysisKind::Summary, None, "2").await, Some(of_another));
+        assert_eq!(newest(AnalysisKind::Summary, None, "3").await, None);
+        let of_topic = newest(AnalysisKind::Classification, Some(topic.id), "1").await;
+        assert_eq!(of_topic, Some(by_topic));
     })
     .await;
 }

@@ -4,7 +4,10 @@ use crate::{
     databases::on_both,
     fixtures::{enrol, principal, services_at, user},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 use synoptic::{
     config::Auth,
     db::Db,
@@ -123,13 +126,13 @@ pub fn settled(used: i64) -> SettledCall {
 }
 
 #[track_caller]
-fn refused(outcome: Result<Hold, Error>) -> (String, Timestamp, u64) {
+fn refused(outcome: Result<Hold, Error>) -> (String, Timestamp, Option<u64>) {
     match outcome {
         Err(Error::OverBudget {
             message,
-            resets_at,
+            budget,
             retry_after,
-        }) => (message, resets_at, retry_after.as_secs()),
+        }) => (message, budget.resets_at, retry_after.map(|wait| wait.as_secs())),
         other => panic!("it should be refused: {other:?}"),
     }
 }
@@ -153,8 +156,9 @@ async fn a_call_is_set_aside_booked_and_freed() {
             message.contains("`Größe 予算`") && message.contains("$0.000000 left"),
             "{message}"
         );
-        assert_eq!((resets_at, wait), (time("2026-04-01T00:00:00Z"), 41_400));
-        let (message, ..) = refused(meter.reserve(&planned(101)).await);
+        assert_eq!((resets_at, wait), (time("2026-04-01T00:00:00Z"), Some(41_400)));
+        let (message, _, wait) = refused(meter.reserve(&planned(101)).await);
+        assert_eq!(wait, None, "it never fits");
         assert!(message.contains("can never hold"), "{message}");
         meter.settle(one, settled(7)).await;
         meter.settle(two, settled(0)).await;
@@ -164,7 +168,7 @@ async fn a_call_is_set_aside_booked_and_freed() {
         let left = server
             .services
             .spending
-            .left(&key_actor(ApiKeyId::generate()), None)
+            .left(&key_actor(ApiKeyId::generate()), &HashSet::from([None]))
             .await
             .unwrap();
         assert_eq!((left[0].left, left[0].name.as_str()), (93, "Größe 予算"));
@@ -457,6 +461,30 @@ async fn what_was_used_is_on_disk_when_the_answer_is() {
                 .report(&Actor::operator(), None, None, BTreeSet::new())
                 .await;
             assert_eq!(report.unwrap().total.calls, round);
+        }
+        drop(meter);
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_booked_although_nobody_asks_for_anything() {
+    on_both(async |db| {
+        let server = Server::start(db);
+        let budget = server.budget(100, BudgetUnit::Microdollars, BudgetPeriod::Month).await;
+        let meter = server.meter();
+        let _lost = meter.reserve(&planned(60)).await.unwrap();
+        server.clock.set(time("2026-03-31T13:31:00Z"));
+        let budgets = &server.services.budgets;
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let state = budgets.get(&Actor::operator(), budget.id).await.unwrap().state;
+            if (state.spent.spent, state.spent.held) == (60, 0) {
+                break;
+            }
+            assert!(std::time::Instant::now() < end, "{state:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         drop(meter);
         server.stop().await;

@@ -170,10 +170,10 @@ async fn a_writer_finds_its_last_transaction() {
             usage::sign(&mut tx, one, batch, at(0)).await.unwrap();
         }
         usage::sign(&mut tx, other, 3, at(9)).await.unwrap();
-        assert_eq!(usage::last_signed(&mut tx, one).await.unwrap(), Some(7));
+        assert_eq!(usage::last_signed(&mut tx, one, at(0)).await.unwrap(), 7);
         usage::forget_writers(&mut tx, at(9)).await.unwrap();
-        assert_eq!(usage::last_signed(&mut tx, one).await.unwrap(), None);
-        assert_eq!(usage::last_signed(&mut tx, other).await.unwrap(), Some(3));
+        assert_eq!(usage::last_signed(&mut tx, one, at(9)).await.unwrap(), 0);
+        assert_eq!(usage::last_signed(&mut tx, other, at(9)).await.unwrap(), 3);
     })
     .await;
 }

@@ -150,6 +150,8 @@ struct Answer {
     input: i64,
     with_logprobs: bool,
     with_usage: bool,
+    /// Whether the request says `poison`.
+    is_poisoned: bool,
 }
 
 impl Answer {
@@ -188,6 +190,7 @@ impl Answer {
             with_logprobs: body["logprobs"] == true,
             with_usage: (body["stream"] != true || body["stream_options"]["include_usage"] == true)
                 && !matches!(name, "no-usage" | "long-tokens"),
+            is_poisoned: body["messages"].to_string().contains("poison"),
         }
     }
 
@@ -253,6 +256,7 @@ impl Answer {
             json!([{"index": 0, "delta": first, "finish_reason": null}]),
         ))));
         let mut said = String::new();
+        let fault = self.tokens.len().saturating_sub(1).min(2);
         for (place, token) in self.tokens.iter().enumerate() {
             said.push_str(&token.0);
             let mut chunk = of_choices(json!([{
@@ -284,6 +288,24 @@ impl Answer {
                         json!({"error": {"message": "A message that quotes.", "type": "server_error", "code": 503}});
                     steps.push(Step::Bytes(event(&error)));
                     break;
+                }
+                "context-in-stream" if place == 3 => {
+                    let error = json!({"error": {"message": "A message that quotes.", "type": "invalid_request_error",
+                                                 "code": "context_length_exceeded"}});
+                    steps.push(Step::Bytes(event(&error)));
+                    break;
+                }
+                // Those that stop in the middle have come that far when the other one fails.
+                "poisoned" if place == fault && self.is_poisoned => {
+                    let error =
+                        json!({"error": {"message": "A message that quotes.", "type": "server_error", "code": 503}});
+                    steps.push(Step::Pause(Duration::from_millis(500)));
+                    steps.push(Step::Bytes(event(&error)));
+                    break;
+                }
+                "poisoned" if place == fault => {
+                    steps.push(Step::Pause(LONG));
+                    return steps;
                 }
                 "no-finish" if place == 3 => break,
                 "endless-line" if place == 3 => {
@@ -321,7 +343,10 @@ impl Answer {
                 steps.push(Step::Bytes(http::event(data)));
             }
         };
-        if !matches!(name, "truncated-json" | "error-in-stream" | "no-finish") {
+        if !matches!(
+            name,
+            "truncated-json" | "error-in-stream" | "context-in-stream" | "poisoned" | "no-finish"
+        ) {
             add(&of_choices(json!([{"index": 0, "delta": {}, "finish_reason": self.finish}])).to_string());
             if self.with_usage {
                 let mut chunk = of_choices(json!([]));

@@ -116,6 +116,27 @@ impl Provider {
         self.models.iter().find(|model| &*model.0.name == name)
     }
 
+    /// A model and everything configured that changes what it answers: its server, what it is asked for and how much it may say.
+    #[must_use]
+    pub fn identity_of(&self, model: &ModelHandle) -> String {
+        let (server, of_model) = (&self.settings, &model.0.settings);
+        let config::Provider {
+            base_url,
+            kind,
+            structured_output,
+            ..
+        } = &**server;
+        format!(
+            "{}/{} at {base_url} {kind:?} {structured_output:?} {} {} {} {}\n",
+            self.name,
+            of_model.name,
+            of_model.context_tokens,
+            of_model.max_output_tokens,
+            of_model.temperature,
+            server.logprobs,
+        )
+    }
+
     /// Whether it is called at present.
     #[must_use]
     pub fn state(&self) -> BreakerState {

@@ -1,6 +1,6 @@
 //! What came of asking one model, or two beside each other.
 
-use super::ModelInUse;
+use super::{ModelInUse, candidates::Answer};
 use crate::{
     domain::{analyses::AnalysisOutput, usage::Usage},
     engines::tasks::TaskError,
@@ -12,19 +12,23 @@ type Outcome = Result<AnalysisOutput, TaskError>;
 pub(super) struct Asked {
     pub outcomes: Vec<(ModelInUse, Outcome)>,
     pub usage: Usage,
+    /// Whether pieces of an answer were handed on.
+    pub began: bool,
 }
 
 impl Asked {
-    pub fn one(model: &ModelInUse, (outcome, usage): (Outcome, Usage)) -> Self {
+    pub fn one(model: &ModelInUse, answer: Answer) -> Self {
         Self {
-            outcomes: vec![(model.clone(), outcome)],
-            usage,
+            outcomes: vec![(model.clone(), answer.outcome)],
+            usage: answer.usage,
+            began: answer.began,
         }
     }
 
     pub fn and(mut self, other: Self) -> Self {
         self.outcomes.extend(other.outcomes);
         self.usage += other.usage;
+        self.began |= other.began;
         self
     }
 

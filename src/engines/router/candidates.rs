@@ -15,6 +15,7 @@ use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
+use tokio_util::sync::CancellationToken;
 
 /// A model and the provider that it is reached through.
 #[derive(Clone)]
@@ -23,17 +24,27 @@ pub struct ModelInUse {
     pub handle: ModelHandle,
 }
 
-/// Asks the model, and tells what it used in any case.
+/// What came of asking one model.
+pub(super) struct Answer {
+    pub outcome: Result<AnalysisOutput, TaskError>,
+    /// In any case.
+    pub usage: Usage,
+    /// Whether pieces of it were handed on, which cannot be taken back.
+    pub began: bool,
+}
+
+/// Asks the model.
 pub(super) async fn answer_of(
     model: &ModelInUse,
     embedded: &LocalEngine,
     question: &Question,
     asking: &Asking,
-) -> (Result<AnalysisOutput, TaskError>, Usage) {
+) -> Answer {
     let metered = Metered {
         model,
         asking,
         usage: Mutex::default(),
+        began: Arc::default(),
     };
     let outcome = match question {
         Question::Summary { text, options } => {
@@ -49,8 +60,11 @@ pub(super) async fn answer_of(
             answer.map(AnalysisOutput::Generation)
         }
     };
-    let usage = *metered.usage.lock().unwrap_or_else(PoisonError::into_inner);
-    (outcome, usage)
+    Answer {
+        outcome,
+        usage: *metered.usage.lock().unwrap_or_else(PoisonError::into_inner),
+        began: metered.began.load(Ordering::Acquire),
+    }
 }
 
 /// A model that adds up what it uses.
@@ -58,6 +72,8 @@ struct Metered<'a> {
     model: &'a ModelInUse,
     asking: &'a Asking,
     usage: Mutex<Usage>,
+    /// Whether pieces of its answer were handed on.
+    began: Arc<AtomicBool>,
 }
 
 impl Metered<'_> {
@@ -75,12 +91,24 @@ impl Model for Metered<'_> {
         self.model.handle.max_output_tokens()
     }
 
-    fn chat(&self, request: ChatRequest, hand_on: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
+    fn cancel(&self) -> CancellationToken {
+        self.asking.cancel.clone()
+    }
+
+    fn chat(
+        &self,
+        request: ChatRequest,
+        hand_on: bool,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
         Box::pin(async move {
+            if cancel.is_cancelled() {
+                return Err(TaskError::cancelled());
+            }
             let sieve = self.asking.pieces.clone().filter(|_| hand_on);
-            let sieve = sieve.map(|pieces| Arc::new(Sieve::new(&request, pieces)));
+            let sieve = sieve.map(|pieces| Arc::new(Sieve::new(&request, pieces, &self.began)));
             let context = CallContext {
-                cancel: self.asking.cancel.clone(),
+                cancel,
                 pieces: sieve.clone().map(Sieve::sink),
             };
             let provider = &self.model.provider;
@@ -101,7 +129,7 @@ impl Model for Metered<'_> {
                     Err(TaskError::Failed {
                         kind: failure.kind,
                         detail: failure.detail,
-                        began: sieve.is_some_and(|sieve| sieve.began.load(Ordering::Acquire)),
+                        began: self.began.load(Ordering::Acquire),
                     })
                 }
                 Err(CallError::Unavailable(unavailable)) => Err(TaskError::Unavailable {
@@ -125,15 +153,15 @@ struct Sieve {
     cleaner: Mutex<Cleaner>,
     pieces: PieceSink,
     /// Whether something was handed on.
-    began: AtomicBool,
+    began: Arc<AtomicBool>,
 }
 
 impl Sieve {
-    fn new(request: &ChatRequest, pieces: PieceSink) -> Self {
+    fn new(request: &ChatRequest, pieces: PieceSink, began: &Arc<AtomicBool>) -> Self {
         Self {
             cleaner: Mutex::new(Cleaner::new(&request.messages)),
             pieces,
-            began: AtomicBool::new(false),
+            began: Arc::clone(began),
         }
     }
 

@@ -200,7 +200,7 @@ impl Router {
                 // The next one has had its turn.
                 candidates.next();
             }
-            let mut began = false;
+            let began = asked.began;
             for (model, outcome) in asked.best_first() {
                 let error = match outcome {
                     Ok(output) => {
@@ -219,11 +219,10 @@ impl Router {
                     }) => return Err(given_up()),
                     Err(error) => error,
                 };
-                let (words, handed_on) = in_words(model.provider.name(), &error);
+                let words = in_words(model.provider.name(), &error);
                 tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
                 retry_after = retry_after.or(wait_of(&error));
                 failures.push(words);
-                began |= handed_on;
             }
             if began {
                 // What was handed on cannot be taken back.
@@ -348,11 +347,11 @@ fn given_up() -> Error {
     }
 }
 
-/// What a provider did, for people, and whether pieces of an answer were handed on.
-fn in_words(provider: &str, error: &TaskError) -> (String, bool) {
+/// What a provider did, for people.
+fn in_words(provider: &str, error: &TaskError) -> String {
     match error {
-        TaskError::Final(error) => (error.to_string(), false),
-        TaskError::Failed { kind, began, .. } => {
+        TaskError::Final(error) => error.to_string(),
+        TaskError::Failed { kind, .. } => {
             let what = match kind {
                 FailureKind::Unreachable => "cannot be reached",
                 FailureKind::RateLimited { .. } => "takes no more requests at present",
@@ -364,10 +363,10 @@ fn in_words(provider: &str, error: &TaskError) -> (String, bool) {
                 FailureKind::Refused { .. } => "refused the request",
                 FailureKind::Cancelled => "was given up",
             };
-            (format!("the provider `{provider}` {what}"), *began)
+            format!("the provider `{provider}` {what}")
         }
-        TaskError::Unavailable { why, .. } => (format!("the provider `{provider}` was not asked: {why}"), false),
-        TaskError::Unusable(why) => (format!("the provider `{provider}` gave no usable answer: {why}"), false),
+        TaskError::Unavailable { why, .. } => format!("the provider `{provider}` was not asked: {why}"),
+        TaskError::Unusable(why) => format!("the provider `{provider}` gave no usable answer: {why}"),
     }
 }
 

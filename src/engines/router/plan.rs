@@ -133,6 +133,14 @@ impl Plan {
         self.candidates.iter().all(|candidate| candidate.as_model().is_none())
     }
 
+    /// Whether the embedded engine answers in place of the models.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
+        self.candidates
+            .iter()
+            .any(|candidate| matches!(candidate, Candidate::Embedded))
+    }
+
     /// Whether the request itself names the embedded engine.
     #[must_use]
     pub fn is_embedded_by_choice(&self) -> bool {
@@ -148,13 +156,13 @@ impl Plan {
         })
     }
 
-    /// The models that may answer, in their order: what an answer that is kept depends on. Whether the embedded engine would have
+    /// The models that may answer, in their order, with the settings that change what they say: what an answer that is kept depends on. Whether the embedded engine would have
     /// stepped in is no part of it, because such answers are not kept.
     #[must_use]
     pub fn identity(&self) -> String {
         let mut identity = String::new();
         for model in self.candidates.iter().filter_map(Candidate::as_model) {
-            let _ = writeln!(identity, "{}/{}", model.provider.name(), model.handle.name());
+            identity.push_str(&model.provider.identity_of(&model.handle));
         }
         if let Some(confidence) = self.cascade_confidence {
             let _ = write!(identity, "cascade {confidence}");

@@ -94,7 +94,7 @@ fn checked<T>(
 }
 
 async fn ask_once(model: &dyn Model, request: ChatRequest, hand_on: bool) -> Result<ChatReply, TaskError> {
-    let reply = model.chat(request, hand_on).await?;
+    let reply = model.chat(request, hand_on, model.cancel()).await?;
     if reply.finish == Finish::ContentFilter {
         return Err(TaskError::Unusable(
             "the provider's content filter held the answer back".to_owned(),

@@ -1,5 +1,5 @@
 use super::{
-    super::{scripted::Scripted, scripted::text_in, writing::MOST_AT_A_TIME},
+    super::{parts::MOST_AT_A_TIME, scripted::Scripted, scripted::text_in},
     tests::{TEXT, ask, extractive},
     *,
 };

@@ -5,14 +5,13 @@ use super::{
     asking::{LONGEST_SHORT_ANSWER, ask_checked, request, spoken},
     json,
     marks::{self, TEXT_IS_DATA},
+    parts::Parts,
     tokens, wording,
-    writing::MOST_AT_A_TIME,
 };
 use crate::{
     domain::answers::SummaryOptions,
     engines::chat::{ChatFormat, ChatReply},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::{ops::Range, sync::Arc};
 
@@ -45,11 +44,12 @@ pub async fn choose(
         if let [only] = &groups[..] {
             return choose_in(model, text, ranges, only, most, output, options).await;
         }
+        let parts = Parts::of(model);
         let calls: Vec<_> = groups
             .iter()
-            .map(|group| choose_in(model, text, ranges, group, most, output, options))
+            .map(|group| choose_in(&parts, text, ranges, group, most, output, options))
             .collect();
-        let chosen: Vec<Vec<usize>> = stream::iter(calls).buffered(MOST_AT_A_TIME).try_collect().await?;
+        let chosen = parts.all(calls).await?;
         let mut left: Vec<usize> = chosen.iter().flat_map(|best| best.iter().take(most)).copied().collect();
         left.sort_unstable();
         if left.len() >= open.len() {

@@ -16,6 +16,7 @@ mod json;
 mod label_answer;
 mod label_prompt;
 mod marks;
+mod parts;
 mod splitting;
 mod summary;
 mod tokens;
@@ -35,6 +36,7 @@ use super::chat::{ChatReply, ChatRequest, FailureKind};
 use crate::domain::Error;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// A model with the limits, retries and books of its provider around it.
 pub trait Model: Send + Sync {
@@ -44,8 +46,18 @@ pub trait Model: Send + Sync {
     /// How many tokens it may write at most.
     fn max_output_tokens(&self) -> u32;
 
-    /// Sends the request, again if need be. With `hand_on`, pieces of the answer go to whoever waits for them, as they come.
-    fn chat(&self, request: ChatRequest, hand_on: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>>;
+    /// Is cancelled when the answer is given up.
+    fn cancel(&self) -> CancellationToken;
+
+    /// Sends the request, again if need be. With `hand_on`, pieces of the answer go to whoever waits for them, as they come. It must
+    /// be driven to its end, or what was set aside for it stays so; it ends soon after `cancel` is cancelled, which is [`Self::cancel`]
+    /// or a child of it.
+    fn chat(
+        &self,
+        request: ChatRequest,
+        hand_on: bool,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ChatReply, TaskError>>;
 }
 
 /// Why there is no answer.
@@ -58,7 +70,7 @@ pub enum TaskError {
         kind: FailureKind,
         /// Without texts and keys.
         detail: String,
-        /// Whether pieces of an answer were handed on.
+        /// Whether pieces of an answer were handed on, by this call or one before it.
         began: bool,
     },
     /// The provider was not asked: it is resting after failures, or too much waits for it.
@@ -81,11 +93,22 @@ impl TaskError {
         }
     }
 
+    /// It was given up here.
+    pub(super) fn cancelled() -> Self {
+        Self::Failed {
+            kind: FailureKind::Cancelled,
+            detail: "it was given up".to_owned(),
+            began: false,
+        }
+    }
+
+    /// Whether less text may be asked about instead. What was handed on cannot be taken back, so nothing may have been.
     fn is_too_long(&self) -> bool {
         matches!(
             self,
             Self::Failed {
                 kind: FailureKind::ContextExceeded,
+                began: false,
                 ..
             }
         )

@@ -10,6 +10,7 @@ use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
 };
+use tokio_util::sync::CancellationToken;
 
 type Script = dyn Fn(usize, &ChatRequest) -> Result<ChatReply, TaskError> + Send + Sync;
 
@@ -59,7 +60,16 @@ impl Model for Scripted {
         self.max_output
     }
 
-    fn chat(&self, request: ChatRequest, hand_on: bool) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
+    fn cancel(&self) -> CancellationToken {
+        CancellationToken::new()
+    }
+
+    fn chat(
+        &self,
+        request: ChatRequest,
+        hand_on: bool,
+        _: CancellationToken,
+    ) -> BoxFuture<'_, Result<ChatReply, TaskError>> {
         async move {
             let call = {
                 let mut asked = self.asked.lock().unwrap();

@@ -1,7 +1,7 @@
 use super::super::{
+    parts::MOST_AT_A_TIME,
     scripted::{Scripted, said, text_in, too_long},
     tokens,
-    writing::MOST_AT_A_TIME,
 };
 use super::*;
 use crate::engines::chat::{ChatFormat, ChatReply, Finish};

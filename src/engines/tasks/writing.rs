@@ -4,22 +4,18 @@
 use super::{
     Model, TaskError,
     asking::{ask_text, request, spoken},
-    marks, splitting, tokens, wording,
+    marks,
+    parts::Parts,
+    splitting, tokens, wording,
 };
 use crate::{
     domain::answers::SummaryOptions,
     engines::chat::{ChatFormat, Finish},
     text::sentences,
 };
-use futures_util::{
-    StreamExt, TryStreamExt,
-    future::{BoxFuture, FutureExt},
-    stream,
-};
+use futures_util::future::{BoxFuture, FutureExt};
 use std::borrow::Cow;
 
-/// So many parts of one text are worked on at a time.
-pub const MOST_AT_A_TIME: usize = 4;
 /// The notes of a part may take this share of what a part may have, so that every round leaves at most a quarter.
 const SHARE_OF_NOTES: usize = 4;
 /// A quarter of a quarter and so on: far more text than a request can bring.
@@ -90,12 +86,12 @@ async fn notes_of_all(
     room: usize,
     options: &SummaryOptions,
 ) -> Result<String, TaskError> {
+    let parts = Parts::of(model);
     let calls: Vec<_> = splitting::split(text, room)
         .into_iter()
-        .map(|part| notes_of(model, part, room, options, MOST_HALVINGS))
+        .map(|part| notes_of(&parts, part, room, options, MOST_HALVINGS))
         .collect();
-    let notes: Vec<String> = stream::iter(calls).buffered(MOST_AT_A_TIME).try_collect().await?;
-    Ok(notes.join("\n"))
+    Ok(parts.all(calls).await?.join("\n"))
 }
 
 /// The notes of one part, or of its halves when the provider finds it too long.

@@ -238,7 +238,7 @@ async fn store_documented_analyses(services: &Services, documents: &[Document], 
     for (task, id) in tasks.iter().zip([ANALYSIS, SPARE_ANALYSIS]) {
         let Some(analysis) = services
             .analyses
-            .newest(&Actor::operator(), ticket.id, task.kind())
+            .newest(&Actor::operator(), ticket, task.kind())
             .await?
         else {
             continue;
