@@ -96,6 +96,13 @@ pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
         }
         "every-few-429" if call % number == 0 => error(429, "rate_limit_error", Value::Null, &[]),
         "every-few-500" if call % number == 0 => error(500, "server_error", Value::Null, &[]),
+        "busy-for" => error(
+            429,
+            "rate_limit_error",
+            Value::Null,
+            &[("retry-after", number.to_string())],
+        ),
+        "down-for" => error(503, "server_error", Value::Null, &[("retry-after", number.to_string())]),
         "failing" if call < number => error(500, "server_error", Value::Null, &[]),
         "status" => error(number as u16, "some_error", Value::Null, &[]),
         "unauthorized" => error(401, "invalid_request_error", json!("invalid_api_key"), &[]),
@@ -156,7 +163,7 @@ impl Answer {
         let reply = match name {
             "wrong-label" => &Reply::text(json!({"label": "no-such-label"}).to_string()),
             "overlong" => &Reply::text("far too much of this ".repeat(400)),
-            "long-tokens" => &Reply::text("of a larger vocabulary ".repeat(30)),
+            "long-tokens" => &Reply::text("of a larger vocabulary ".repeat(60)),
             "split-utf8" => &Reply::text("zażółć 🦀 gęślą 🇵🇱 jaźń"),
             _ => reply,
         };
