@@ -3,7 +3,6 @@
 use crate::{
     llm_server::{CONTEXT, KEY, MODEL, Server},
     models::{Database, World},
-    process::read_all,
 };
 use serde_json::{Value, json};
 use std::{
@@ -154,7 +153,7 @@ fn classification(world: &World) {
 /// A streamed summary, which may take its time, and how many pieces it came in.
 fn summary(world: &World, text: &str) -> (Value, usize) {
     let body = json!({"text": text, "engine": "local", "cache": "off"});
-    let answer = read_all(&mut world.stream("/api/summarize", &body));
+    let answer = whole(world.stream("/api/summarize", &body));
     let last = answer
         .split("event: analysis")
         .nth(1)
@@ -164,6 +163,22 @@ fn summary(world: &World, text: &str) -> (Value, usize) {
         serde_json::from_str(analysis).unwrap(),
         answer.matches("event: delta").count(),
     )
+}
+
+/// The body of an answer that comes in chunks, which may cut an event anywhere.
+fn whole(mut connection: TcpStream) -> String {
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    let line_end = |bytes: &[u8], end: &[u8]| bytes.windows(end.len()).position(|found| found == end);
+    let head = line_end(&answer, b"\r\n\r\n").expect("an answer has a head");
+    let (mut rest, mut body) = (&answer[head + 4..], Vec::new());
+    while let Some(end) = line_end(rest, b"\r\n") {
+        let size = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        body.extend_from_slice(&rest[end + 2..][..size]);
+        rest = &rest[end + 2 + size + 2..];
+    }
+    String::from_utf8(body).unwrap()
 }
 
 fn generation(world: &World) {
