@@ -133,6 +133,10 @@ pub fn steps(model: &str, body: &Value, reply: &Reply, input: i64) -> Vec<Step> 
     match name {
         "hang" => return vec![Step::Pause(LONG)],
         "reset-before" => return vec![Step::Reset],
+        // The others of this model say a few words and then nothing more.
+        "unwell-after" if body["messages"].to_string().contains("UNWELL") => {
+            return vec![Step::Pause(Duration::from_secs(1)), Step::Reset];
+        }
         _ => {}
     }
     let answer = Answer::new(name, body, reply, input);
@@ -267,7 +271,7 @@ impl Answer {
                 chunk["usage"] = self.usage(tokenizer::count(&said));
             }
             match name {
-                "stall-after" if i64::try_from(place) == Ok(number) => {
+                "stall-after" | "unwell-after" if i64::try_from(place) == Ok(number) => {
                     steps.push(Step::Pause(LONG));
                     return steps;
                 }
