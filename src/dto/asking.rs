@@ -174,7 +174,8 @@ pub struct AnalysisBatchResult {
 #[oai(skip_serializing_if_is_none)]
 pub struct AnalysisResult {
     pub analysis: Option<Analysis>,
-    /// Whether the answer was given before, as the header `Cache-Status` (RFC 9211) has it.
+    /// Whether a model's answer was given before, as the header `Cache-Status` (RFC 9211) has it. Not there for answers of the
+    /// embedded engine, and when the whole batch is given again for its `Idempotency-Key`.
     pub cache_status: Option<String>,
     pub error: Option<Problem>,
 }
@@ -183,7 +184,7 @@ impl AnalysisResult {
     fn of((index, answer): (usize, Result<Given>)) -> Self {
         match answer {
             Ok(given) => Self {
-                cache_status: Some(cache_status(given.cache)),
+                cache_status: (given.cache != CacheOutcome::NotKept).then(|| cache_status(given.cache)),
                 analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
                 error: None,
             },

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 /// For how long a stream's first piece is waited for, before the stream begins without it: a failure that comes later is an event,
 /// and what a long text has cost so far is not lost to a request that took too long.
-const FIRST_MAY_TAKE: Duration = Duration::from_secs(20);
+const FIRST_MAY_TAKE: Duration = Duration::from_secs(5);
 
 /// Dropped before the end, the answer is given up, unless somebody else waits for it too.
 pub struct Follow {
