@@ -116,7 +116,7 @@ mod tests {
             object(&json!({})),
             object(&json!({"n": {"type": ["integer", "null"], "enum": [1, null]}})),
             object(
-                json!({"list": {"type": "array", "items": object(&json!({"x": {"type": "string", "pattern": "^a"}}))}}),
+                &json!({"list": {"type": "array", "items": object(&json!({"x": {"type": "string", "pattern": "^a"}}))}}),
             ),
             object(&json!({"either": {"anyOf": [{"type": "string"}, object(&json!({"x": {"const": 1}}))]}})),
             json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "required": ["a"], "additionalProperties": false,
