@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
 
-.PHONY: test check openapi permissions bench bench-http bench-access bench-models
+.PHONY: test check openapi permissions bench bench-http bench-access bench-models bench-faults
 
 test: ## Install what the tests need and run every test.
 	scripts/install-test-tools.sh
@@ -35,3 +35,6 @@ bench-access: ## What recognising a caller costs a request, and what hashing pas
 
 bench-models: ## What Synoptic adds to calls to a model: latency, throughput of cached answers, memory, the ledger of 5 000 requests.
 	scripts/bench/models.sh
+
+bench-faults: ## Every documented fault of a provider, 1 000 times: outcomes, tokens booked, what is left behind.
+	cargo run --release --locked --example provider_faults -- 1000

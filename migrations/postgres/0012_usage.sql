@@ -23,6 +23,6 @@ CREATE INDEX usage_by_user ON usage (user_id, day);
 -- The last transaction of each running server that added to the ledger, so that one of unknown outcome is not booked twice.
 CREATE TABLE usage_writers (
     id         UUID NOT NULL PRIMARY KEY,
-    batch      BIGINT NOT NULL CHECK (batch > 0),
+    batch      BIGINT NOT NULL CHECK (batch >= 0),
     written_at TIMESTAMPTZ NOT NULL
 );

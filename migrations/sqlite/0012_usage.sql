@@ -23,6 +23,6 @@ CREATE INDEX usage_by_user ON usage (user_id, day);
 -- The last transaction of each running server that added to the ledger, so that one of unknown outcome is not booked twice.
 CREATE TABLE usage_writers (
     id         BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    batch      INTEGER NOT NULL CHECK (batch > 0),
+    batch      INTEGER NOT NULL CHECK (batch >= 0),
     written_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

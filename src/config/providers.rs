@@ -5,8 +5,11 @@ use crate::domain::prices::{Price, Prices};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// The longest that a call may take: an hour, in seconds.
+/// The longest of the other times: an hour, in seconds.
 const LONGEST: u64 = 60 * 60;
+/// The longest that a whole call may take: half of the hour after which what was set aside for it counts as spent, since its end is
+/// not expected any more.
+const LONGEST_CALL: u64 = 30 * 60;
 /// The name of the engine that is always there.
 pub const EMBEDDED: &str = "embedded";
 /// What stands for the configured route.
@@ -125,6 +128,9 @@ pub struct Model {
     /// Whether it takes `temperature`; reasoning models do not.
     #[serde(default = "yes")]
     pub temperature: bool,
+    /// Whether it gives the probabilities of tokens; as its provider when left out. Reasoning models refuse to be asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<bool>,
 }
 
 impl Model {
@@ -203,13 +209,13 @@ impl Provider {
                 LONGEST,
             ),
             ("silence_timeout_seconds", self.silence_timeout_seconds, 1, LONGEST),
-            ("timeout_seconds", self.timeout_seconds, 1, LONGEST),
+            ("timeout_seconds", self.timeout_seconds, 1, LONGEST_CALL),
             ("longest_wait_seconds", self.longest_wait_seconds, 0, LONGEST),
             ("retries", self.retries.into(), 0, 10),
         ];
         for (setting, value, least, most) in within {
             if !(least..=most).contains(&value) {
-                return fault(format!("`{setting}` must be {least} to {most}"));
+                return fault(format!("`{setting}` must be {least} to {most}, and is {value}"));
             }
         }
         if self.models.is_empty() {
@@ -273,4 +279,25 @@ fn default_output() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_call_ends_long_before_what_was_set_aside_for_it_counts_as_spent() {
+        let fault = |seconds: u64| {
+            let models = json!([{"name": "m", "context_tokens": 8192}]);
+            let settings =
+                json!({"name": "p", "base_url": "http://localhost/v1", "timeout_seconds": seconds, "models": models});
+            serde_json::from_value::<Provider>(settings).unwrap().fault()
+        };
+        assert_eq!(fault(1_800), None);
+        assert_eq!(
+            fault(1_801).unwrap(),
+            "the provider `p`: `timeout_seconds` must be 1 to 1800, and is 1801"
+        );
+    }
 }

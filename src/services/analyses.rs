@@ -2,13 +2,14 @@
 
 use super::{
     analysis_tasks::{ClassificationTask, ClassificationWish, Input, LabelSource, Order, Task, read_by},
-    answering::{Answering, Wanted},
+    answering::Answering,
     audit, collections, documents,
     evictions::Evictions,
     following::Follow,
     label_sets::LabelSets,
     sources::{self, MOST_BYTES_AT_ONCE},
     taxonomies,
+    wanted::Wanted,
 };
 use crate::{
     cache::Subject,
@@ -29,6 +30,7 @@ use crate::{
     text::hash_text,
 };
 use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
 
 pub use super::answering::Given;
 
@@ -99,6 +101,17 @@ impl Analyses {
         inputs: Vec<Result<Input>>,
         order: &Order,
     ) -> Result<Vec<Result<Given>>> {
+        let deadline = self.answering.deadline();
+        self.run_until(actor, inputs, order, deadline).await
+    }
+
+    async fn run_until(
+        &self,
+        actor: &Actor,
+        inputs: Vec<Result<Input>>,
+        order: &Order,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Result<Given>>> {
         if inputs.is_empty() || inputs.len() > LARGEST_ANALYSIS_BATCH {
             return Err(Error::invalid(
                 "/inputs",
@@ -110,9 +123,12 @@ impl Analyses {
         }
         let plan = self.answering.router.plan(order.task.kind(), &order.engine)?;
         let sources = sources::look_up(&self.db, actor, inputs, &order.task).await?;
-        let wanted = sources
-            .into_iter()
-            .map(|source| source.map(|source| Wanted::new(actor, source, order, &plan)));
+        let wanted = sources.into_iter().map(|source| {
+            source.map(|source| Wanted {
+                deadline,
+                ..Wanted::new(actor, source, order, &plan)
+            })
+        });
         if plan.is_embedded() {
             return self.answering.embedded(wanted.collect()).await;
         }
@@ -189,7 +205,8 @@ impl Analyses {
                 let count = fitting.count().max(1);
                 let ids: Vec<DocumentId> = wanting.drain(..count).map(|(id, _)| id).collect();
                 let inputs = ids.iter().map(|id| Ok(Input::Document(*id))).collect();
-                let answers = self.run_batch(actor, inputs, order).await?;
+                // Nobody waits for it with a watch in hand.
+                let answers = self.run_until(actor, inputs, order, None).await?;
                 for (id, answer) in ids.into_iter().zip(answers) {
                     match answer {
                         Ok(_) => missing.made += 1,

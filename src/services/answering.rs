@@ -2,10 +2,9 @@
 //! Nothing is asked twice, and no failure is kept.
 
 use super::{
-    analysis_tasks::{Order, Task},
     flights::{Crew, FlightKey, Flights, Ride, Step},
-    sources::Source,
     spending::Spending,
+    wanted::Wanted,
     writer::Writer,
 };
 use crate::{
@@ -16,12 +15,11 @@ use crate::{
         analyses::{Analysis, AnalysisOutput},
         caching::{CacheMode, CacheOutcome, CachePolicy, CacheTier},
         identifiers::{AnalysisId, CollectionId},
-        principal::{Actor, PrincipalId, Reach},
     },
-    engines::router::{Answered, Asking, Plan, Router},
+    engines::router::{Answered, Asking, Router},
     repositories::analyses,
     telemetry::{Metrics, trace_id},
-    text::{hash_bytes, hash_text},
+    text::hash_text,
 };
 use sqlx::types::Json;
 use std::{
@@ -29,8 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Goes into every key: answers of another way of asking are not given again.
-const WAY_OF_ASKING: u32 = 1;
 /// How often somebody comes along with others who turn out to be short of money, before they set out alone.
 pub(super) const MOST_COMPANIONS: usize = 3;
 
@@ -42,20 +38,12 @@ pub(super) struct Answering {
     pub cache: AnswerCache,
     /// How old an answer may be that is given again.
     pub ttl: Duration,
+    /// How long whoever asks for a whole answer waits; `None` for as long as it takes.
+    pub answer_within: Option<Duration>,
     pub flights: Flights<Landed>,
     pub writer: Writer,
     pub spending: Spending,
     pub metrics: Metrics,
-}
-
-/// One question of one caller.
-#[derive(Clone)]
-pub(super) struct Wanted {
-    pub actor: Actor,
-    pub source: Source,
-    pub task: Task,
-    pub plan: Plan,
-    pub policy: CachePolicy,
 }
 
 /// An answer and how it came about.
@@ -88,49 +76,12 @@ pub(super) enum Begun {
     UnderWay(Ride<Landed>),
 }
 
-impl Wanted {
-    pub fn new(actor: &Actor, source: Source, order: &Order, plan: &Plan) -> Self {
-        Self {
-            actor: actor.clone(),
-            source,
-            task: order.task.clone(),
-            plan: plan.clone(),
-            policy: order.cache,
-        }
-    }
-
-    pub(super) fn collection(&self) -> Option<CollectionId> {
-        self.source.document.as_ref().map(|document| document.collection)
-    }
-
-    /// SHA-256 over everything that the answer depends on, and over who may see it: answers about a document belong to the document;
-    /// those about other texts are shared by all who see everything, and are otherwise one's own.
-    fn key(&self) -> Result<Key> {
-        let principal = &self.actor.principal;
-        let owner = match (&self.source.document, &principal.reach) {
-            (Some(document), _) => format!("document {}", document.id),
-            (None, Reach::Everything) => "everything".to_owned(),
-            (None, Reach::Only(_)) => match principal.id {
-                PrincipalId::User(id) => format!("user {id}"),
-                PrincipalId::Key(id) => format!("key {id}"),
-                PrincipalId::Operator => "operator".to_owned(),
-            },
-        };
-        let parts = (
-            WAY_OF_ASKING,
-            self.task.kind(),
-            self.task.options(),
-            self.task.taxonomy(),
-            self.task.prompt(),
-            hash_text(&self.source.text),
-            self.plan.identity(),
-            owner,
-        );
-        Ok(hash_bytes(&serde_json::to_vec(&parts).map_err(Error::internal)?))
-    }
-}
-
 impl Answering {
+    /// By when an answer that is asked for now must be there.
+    pub fn deadline(&self) -> Option<tokio::time::Instant> {
+        self.answer_within.map(|within| tokio::time::Instant::now() + within)
+    }
+
     /// Waits for the answer.
     pub async fn answer(&self, wanted: &Wanted) -> Result<Given> {
         let mut companions = 0;
@@ -292,14 +243,15 @@ impl Answering {
             meter: self.spending.meter(&wanted.actor, wanted.collection()),
             cancel: crew.cancel,
             pieces: stream.then_some(crew.pieces),
-            deadline: None,
+            deadline: wanted.deadline.filter(|_| !stream),
         };
         let began = Instant::now();
         let question = wanted.task.question(&wanted.source.text);
         let answered = Box::pin(self.router.answer(&wanted.plan, &question, &asking)).await?;
+        let is_makeshift = answered.is_makeshift();
         let analysis = self.analysis(wanted, answered, began.elapsed());
         // What another engine had to answer is asked again next time.
-        let keep = wanted.policy.mode.writes() && !analysis.degraded && analysis.usage.calls > 0;
+        let keep = wanted.policy.mode.writes() && !is_makeshift && analysis.usage.calls > 0;
         let analysis = Analysis {
             cache_key: keep.then(|| key.to_vec()),
             ..analysis

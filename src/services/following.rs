@@ -1,8 +1,9 @@
 //! An answer that is followed while it comes about: piece by piece, then the whole.
 
 use super::{
-    answering::{Answering, Begun, Given, Wanted},
+    answering::{Answering, Begun, Given},
     flights::Step,
+    wanted::Wanted,
 };
 use crate::domain::{Error, Result, caching::CacheOutcome, identifiers::CollectionId};
 use std::{sync::Arc, time::Duration};

@@ -3,10 +3,11 @@
 
 use super::{
     analysis_tasks::{GenerationTask, Input, Order, Task},
-    answering::{Answering, Given, Wanted},
+    answering::{Answering, Given},
     following::Follow,
     prompts::{self, Prompts},
     sources::{Source, SourceDocument, read_document},
+    wanted::Wanted,
 };
 use crate::{
     domain::{
@@ -61,7 +62,10 @@ impl Generations {
     /// `Error::NotFound` for the prompt or the document, `Error::Invalid` for what does not fit it, `Error::OverBudget`,
     /// `Error::Upstream`.
     pub async fn run(&self, actor: &Actor, commission: Commission) -> Result<Given> {
-        let wanted = self.wanted(actor, commission).await?;
+        let wanted = Wanted {
+            deadline: self.answering.deadline(),
+            ..self.wanted(actor, commission).await?
+        };
         Box::pin(self.answering.answer(&wanted)).await
     }
 

@@ -32,6 +32,7 @@ pub mod spending;
 pub mod taxonomies;
 pub mod usage;
 pub mod users;
+mod wanted;
 mod writer;
 mod writer_queue;
 mod writer_task;
@@ -91,6 +92,8 @@ pub struct Foundation {
     pub cache: AnswerCache,
     /// How old an answer may be that is given again.
     pub cache_ttl: Duration,
+    /// How long a request may take.
+    pub answer_within: Option<Duration>,
     pub auth: Auth,
     pub oidc: Option<Setup>,
     pub metrics: Metrics,
@@ -106,6 +109,7 @@ impl Services {
             router,
             cache,
             cache_ttl,
+            answer_within,
             auth,
             oidc,
             metrics,
@@ -146,6 +150,7 @@ impl Services {
             router,
             cache: cache.clone(),
             ttl: cache_ttl,
+            answer_within,
             flights: Flights::new(tasks.clone()),
             writer,
             spending: spending.clone(),

@@ -3,12 +3,11 @@
 
 use crate::{
     models::{Answer, World},
-    process::{read_all, request},
+    process::read_all,
 };
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
+    io::{BufRead, BufReader},
     sync::atomic::{AtomicI64, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -231,17 +230,9 @@ fn batch(world: &World, seen: &Seen, number: usize) {
     }
 }
 
-fn stream(world: &World, body: &Value) -> TcpStream {
-    let asked = request("POST", "/api/summarize", Some(&world.key), &body.to_string());
-    let asked = asked.replacen("\r\n", "\r\nAccept: text/event-stream\r\n", 1);
-    let mut connection = TcpStream::connect(world.servers[0].address).unwrap();
-    connection.write_all(asked.as_bytes()).unwrap();
-    connection
-}
-
 /// Follows a stream to its end.
 fn follow(world: &World, seen: &Seen, body: &Value) {
-    let answer = read_all(&mut stream(world, body));
+    let answer = read_all(&mut world.stream("/api/summarize", body));
     let status = answer
         .lines()
         .find_map(|line| line.strip_prefix("cache-status: "))
@@ -263,7 +254,7 @@ fn follow(world: &World, seen: &Seen, body: &Value) {
 
 /// Follows a stream for as long as something comes, and goes away.
 fn go_away(world: &World, seen: &Seen, body: &Value) {
-    let mut lines = BufReader::new(stream(world, body)).lines();
+    let mut lines = BufReader::new(world.stream("/api/summarize", body)).lines();
     for _ in 0..PIECES {
         let piece = lines.find(|line| line.as_ref().unwrap().contains("event: delta"));
         assert!(piece.is_some(), "the answer ended");

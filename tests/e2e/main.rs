@@ -11,9 +11,15 @@ mod folder;
 mod import;
 mod ledger;
 mod limits;
+#[path = "../llm/server.rs"]
+mod llm_server;
+mod local_model;
+mod long_texts;
 mod models;
 mod money;
 mod oidc;
+#[path = "../repositories/postgres.rs"]
+mod postgres;
 mod process;
 mod provider;
 mod serve;

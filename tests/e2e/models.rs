@@ -1,16 +1,28 @@
-//! Servers in front of the scripted upstream, which runs inside the test and counts for itself: what `money.rs` and `ledger.rs`
-//! test with.
+//! Servers in front of the scripted upstream, which runs inside the test and counts for itself: what tests of money and of the
+//! ledger test with.
 
 use crate::{
+    postgres,
     process::{Server, http, request, try_http},
     upstream::Upstream,
 };
-use serde_json::Value;
-use std::{fmt::Write, fs, net::SocketAddr};
+use serde_json::{Value, json};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 const ADMIN: &str = "admin@localhost.localdomain";
 const PASSWORD: &str = "violet-harbour-42-tulip-engine";
+
+/// How long books may take to be kept.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An upstream, and servers on one database whose only provider it is. Whoever is asked with `key` is accounted on `key_id`.
 pub struct World {
@@ -49,25 +61,52 @@ impl Answer {
     }
 }
 
+/// Which database the servers share.
+#[derive(Debug, Clone, Copy)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
 impl World {
-    /// With this many servers. `models` are names of models with the prices of a million tokens of input and of output.
+    /// With this many servers on SQLite.
     pub fn new(servers: usize, models: &[&str], input: &str, output: &str) -> Self {
+        Self::on(Database::Sqlite, servers, models, input, output)
+    }
+
+    /// `models` are names of models with the prices of a million tokens of input and of output.
+    pub fn on(database: Database, servers: usize, models: &[&str], input: &str, output: &str) -> Self {
+        Self::configured(database, servers, |base_url, _| {
+            let mut config = format!(
+                "[[providers]]\nname = \"upstream\"\nbase_url = \"{base_url}\"\nconcurrency = 64\n\
+                 longest_wait_seconds = 0\nretries = 4\n"
+            );
+            for model in models {
+                write!(
+                    config,
+                    "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
+                     input = \"{input}\"\noutput = \"{output}\"\n"
+                )
+                .unwrap();
+            }
+            config
+        })
+    }
+
+    /// With what the function makes of the upstream's address and of the folder in which the servers run.
+    pub fn configured(database: Database, servers: usize, providers: impl FnOnce(&str, &Path) -> String) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let upstream = runtime.block_on(Upstream::start());
         let folder = tempfile::tempdir().unwrap();
-        let mut config = format!(
-            "[auth]\nadmin_password = \"{PASSWORD}\"\n[limits]\nprincipal_per_second = 0\n[[providers]]\nname = \"upstream\"\n\
-             base_url = \"{}\"\nconcurrency = 64\nlongest_wait_seconds = 0\nretries = 4\n",
-            upstream.base_url()
+        let url = match database {
+            Database::Sqlite => "sqlite:synoptic.db".to_owned(),
+            Database::Postgres => runtime.block_on(postgres::new_database()),
+        };
+        let config = format!(
+            "[auth]\nadmin_password = \"{PASSWORD}\"\n[limits]\nprincipal_per_second = 0\n[database]\nurl = \"{url}\"\n\
+             [server]\nrequest_timeout_seconds = 300\n{}",
+            providers(&upstream.base_url(), folder.path())
         );
-        for model in models {
-            write!(
-                config,
-                "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
-                 input = \"{input}\"\noutput = \"{output}\"\n"
-            )
-            .unwrap();
-        }
         fs::write(folder.path().join("synoptic.toml"), config).unwrap();
         let servers: Vec<Server> = (0..servers).map(|_| Server::start(folder.path(), &[])).collect();
         let mut world = Self {
@@ -111,5 +150,35 @@ impl World {
         let lines = report["items"].as_array().unwrap();
         let own = lines.iter().find(|line| line["key"]["id"] == *self.key_id);
         own.cloned().unwrap_or_default()
+    }
+
+    /// Asks the first server for a stream of events.
+    pub fn stream(&self, path: &str, body: &Value) -> TcpStream {
+        let asked = request("POST", path, Some(&self.key), &body.to_string());
+        let asked = asked.replacen("\r\n", "\r\nAccept: text/event-stream\r\n", 1);
+        let mut connection = TcpStream::connect(self.servers[0].address).unwrap();
+        connection.write_all(asked.as_bytes()).unwrap();
+        connection
+    }
+
+    /// A budget of this many micro-dollars on the key: where it is.
+    pub fn limit(&self, amount: i64) -> String {
+        let budget = json!({"name": "cap", "subject": "key", "subject_id": self.key_id, "unit": "microdollars",
+                            "amount": amount, "window": "month"});
+        let made = self.api("POST", "/api/budgets", &budget.to_string());
+        format!("/api/budgets/{}", made["id"].as_str().unwrap())
+    }
+
+    /// The budget, as soon as it is so.
+    pub fn settled(&self, budget: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.api("GET", budget, "");
+            if done(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < end, "{shown} is never settled");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }

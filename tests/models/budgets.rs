@@ -23,8 +23,8 @@ fn left(header: Option<&str>) -> i64 {
     let header = header.expect("the header");
     let rest = header.strip_prefix("%\"Gr%c3%b6%c3%9fe\";left=").expect(header);
     let (left, rest) = rest.split_once(';').unwrap();
-    let reset = rest.strip_prefix("unit=microdollars;reset=").expect(header);
-    assert!((1..=31 * 86_400).contains(&reset.parse::<i64>().unwrap()), "{header}");
+    let seconds = rest.strip_prefix("unit=microdollars;reset=").expect(header);
+    assert!((1..=31 * 86_400).contains(&seconds.parse::<i64>().unwrap()), "{header}");
     left.parse().unwrap()
 }
 

@@ -171,7 +171,7 @@ async fn a_document_that_changes_is_asked_about_anew_and_its_old_text_is_known()
 
 #[tokio::test]
 async fn the_settings_of_a_model_count() {
-    let World { mut app, upstream } = World::new("plain").await;
+    let World { mut app, mut upstream } = World::new("plain").await;
     for (change, is_new) in [
         (json!({}), false),
         (json!({"retries": 3, "concurrency": 2}), false),

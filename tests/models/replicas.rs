@@ -49,7 +49,10 @@ async fn what_one_has_paid_for_the_other_gives() {
     }
     let mut fresh = request(3);
     fresh["max_age"] = json!(59);
-    assert_eq!(cache_status(&other.post("/api/summarize", fresh).await), MISS);
+    assert_eq!(
+        cache_status(&other.post("/api/summarize", fresh).await),
+        "synoptic; fwd=request; stored"
+    );
     // What was deleted here is gone there too, where it was not at hand already.
     let second = one.post("/api/summarize", request(2)).await;
     one.delete(second.header("location").unwrap()).await.gone();

@@ -161,12 +161,3 @@ async fn who_names_an_engine_does_not_come_along_with_who_takes_any() {
     );
     named.problem(502, "upstream");
 }
-
-#[tokio::test]
-async fn what_cost_nothing_saves_nothing_when_it_is_shared() {
-    let world = World::new("status-500").await;
-    let answers = at_once(&world, 10, json!({})).await;
-    assert!(answers.iter().all(|answer| answer.ok().body["degraded"] == true));
-    assert!(world.metric("synoptic_cache_collapsed_total").await.abs() < 0.1);
-    assert!((world.metric("synoptic_cache_misses_total").await - 1.0).abs() < 0.1);
-}

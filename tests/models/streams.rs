@@ -184,8 +184,6 @@ async fn what_fails_before_the_first_piece_is_an_ordinary_problem() {
     for model in ["failing-1", "status-418", "reset-before"] {
         refused(&world, json!({"engine": format!("upstream/{model}")}), 502, "upstream").await;
     }
-    let busy = refused(&world, json!({"engine": "upstream/retry-after-7"}), 502, "upstream").await;
-    assert_eq!(busy.header("retry-after"), Some("7"));
     let (key, secret) = world.key_with(Scopes::ALL, Reach::Everything).await;
     let budget = json!({"name": "Purse", "subject": "key", "subject_id": key.row.id.0.to_string(), "unit": "microdollars", "amount": 0,
                         "window": "day"});
@@ -200,6 +198,8 @@ async fn what_fails_before_the_first_piece_is_an_ordinary_problem() {
             .unwrap()
             .contains("Purse")
     );
+    let busy = refused(&world, json!({"engine": "upstream/retry-after-7"}), 502, "upstream").await;
+    assert_eq!(busy.header("retry-after"), Some("7"));
 }
 
 #[tokio::test]

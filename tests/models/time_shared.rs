@@ -35,8 +35,8 @@ async fn ask(models: &[&str], hedge: u64, seconds: f64, engine: &str) -> Asked {
     let engines = &names[..models.len()];
     let routes: Routes =
         serde_json::from_value(json!({"default": {"engines": engines, "hedge_after_milliseconds": hedge}})).unwrap();
-    let router = Router::new(&providers, &routes, &Metrics::new("test").unwrap()).unwrap();
-    let plan = router
+    let engines = Router::new(&providers, &routes, &Metrics::new("test").unwrap()).unwrap();
+    let plan = engines
         .plan(AnalysisKind::Summary, &EngineChoice::parse(engine).unwrap())
         .unwrap();
     let question = Question::Summary {
@@ -48,7 +48,7 @@ async fn ask(models: &[&str], hedge: u64, seconds: f64, engine: &str) -> Asked {
         deadline: Some(began + Duration::from_secs_f64(seconds)),
         ..Asking::free()
     };
-    let outcome = router.answer(&plan, &question, &asking).await;
+    let outcome = engines.answer(&plan, &question, &asking).await;
     Asked {
         outcome,
         took: began.elapsed(),

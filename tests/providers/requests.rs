@@ -6,7 +6,7 @@ use crate::upstream::Upstream;
 use serde_json::json;
 use std::sync::Arc;
 use synoptic::config::Secret;
-use synoptic::engines::provider::Provider;
+use synoptic::engines::{chat::ChatRequest, provider::Provider};
 
 #[tokio::test]
 async fn a_request_carries_the_key_and_the_configured_headers() {
@@ -86,4 +86,27 @@ async fn a_provider_that_cannot_be_reached_as_configured_says_so() {
         fault_of_value.contains("x-key") && !fault_of_value.contains("secret"),
         "{fault_of_value}"
     );
+}
+
+#[tokio::test]
+async fn a_model_says_for_itself_whether_it_gives_probabilities() {
+    for (provider, model, asked) in [
+        (true, None, true),
+        (true, Some(false), false),
+        (false, None, false),
+        (false, Some(true), true),
+    ] {
+        let mut settings = json!({"name": "ok", "context_tokens": 8192});
+        if let Some(model) = model {
+            settings["logprobs"] = model.into();
+        }
+        let world = World::with("ok", &json!({"logprobs": provider, "models": [settings]})).await;
+        let request = ChatRequest {
+            logprobs: true,
+            ..request()
+        };
+        world.chat(&request, &context()).await.unwrap();
+        let body = world.upstream.last_request().unwrap().body;
+        assert_eq!(body.get("logprobs").is_some(), asked, "{provider} {model:?}");
+    }
 }

@@ -96,6 +96,13 @@ pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
         }
         "every-few-429" if call % number == 0 => error(429, "rate_limit_error", Value::Null, &[]),
         "every-few-500" if call % number == 0 => error(500, "server_error", Value::Null, &[]),
+        "busy-for" => error(
+            429,
+            "rate_limit_error",
+            Value::Null,
+            &[("retry-after", number.to_string())],
+        ),
+        "down-for" => error(503, "server_error", Value::Null, &[("retry-after", number.to_string())]),
         "failing" if call < number => error(500, "server_error", Value::Null, &[]),
         "status" => error(number as u16, "some_error", Value::Null, &[]),
         "unauthorized" => error(401, "invalid_request_error", json!("invalid_api_key"), &[]),
@@ -126,6 +133,10 @@ pub fn steps(model: &str, body: &Value, reply: &Reply, input: i64) -> Vec<Step> 
     match name {
         "hang" => return vec![Step::Pause(LONG)],
         "reset-before" => return vec![Step::Reset],
+        // The others of this model say a few words and then nothing more.
+        "unwell-after" if body["messages"].to_string().contains("UNWELL") => {
+            return vec![Step::Pause(Duration::from_secs(1)), Step::Reset];
+        }
         _ => {}
     }
     let answer = Answer::new(name, body, reply, input);
@@ -156,7 +167,7 @@ impl Answer {
         let reply = match name {
             "wrong-label" => &Reply::text(json!({"label": "no-such-label"}).to_string()),
             "overlong" => &Reply::text("far too much of this ".repeat(400)),
-            "long-tokens" => &Reply::text("of a larger vocabulary ".repeat(30)),
+            "long-tokens" => &Reply::text("of a larger vocabulary ".repeat(60)),
             "split-utf8" => &Reply::text("zażółć 🦀 gęślą 🇵🇱 jaźń"),
             _ => reply,
         };
@@ -260,7 +271,7 @@ impl Answer {
                 chunk["usage"] = self.usage(tokenizer::count(&said));
             }
             match name {
-                "stall-after" if i64::try_from(place) == Ok(number) => {
+                "stall-after" | "unwell-after" if i64::try_from(place) == Ok(number) => {
                     steps.push(Step::Pause(LONG));
                     return steps;
                 }

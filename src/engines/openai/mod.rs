@@ -52,7 +52,10 @@ impl OpenAiModel {
             .with_project_id("")
             .with_api_base(base(provider, &model.name)?);
         Ok(Self {
-            provider: Arc::clone(provider),
+            provider: Arc::new(Provider {
+                logprobs: model.logprobs.unwrap_or(provider.logprobs),
+                ..Provider::clone(provider)
+            }),
             model: model.clone(),
             connections: connections.clone(),
             client: Client::with_config(config),

@@ -133,7 +133,7 @@ impl Provider {
             of_model.context_tokens,
             of_model.max_output_tokens,
             of_model.temperature,
-            server.logprobs,
+            of_model.logprobs.unwrap_or(server.logprobs),
         )
     }
 
