@@ -26,7 +26,7 @@ pub struct Route {
     /// Whether the embedded engine answers when none of them does, marked as degraded.
     #[serde(default = "yes")]
     pub fallback: bool,
-    /// The next engine is asked beside one that has not begun to answer after so many milliseconds; 0 for never. Costs twice.
+    /// The next engine is asked beside one that has not finished its answer after so many milliseconds; 0 for never. Costs twice.
     #[serde(default)]
     pub hedge_after_milliseconds: u64,
     /// For classifications: the embedded engine's own answer stands when its confidence is at least this, and the others are asked
@@ -55,6 +55,11 @@ impl Routes {
             let confidence = route.cascade_confidence;
             if route.engines.is_empty() {
                 Some(format!("`routes.{name}.engines` must not be empty"))
+            } else if confidence.is_some() && matches!(name, "summary" | "generation") {
+                Some(format!(
+                    "`routes.{name}.cascade_confidence` has no meaning: only classifications have a confidence; it belongs in \
+                     `routes.classification` or `routes.default`"
+                ))
             } else if confidence.is_some_and(|confidence| !(0.0..=1.0).contains(&confidence)) {
                 Some(format!("`routes.{name}.cascade_confidence` must be 0 to 1"))
             } else {
@@ -66,4 +71,25 @@ impl Routes {
 
 fn yes() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cascade_is_for_classifications() {
+        for (name, is_accepted) in [
+            ("default", true),
+            ("classification", true),
+            ("summary", false),
+            ("generation", false),
+        ] {
+            let routes = format!("{{\"{name}\": {{\"engines\": [\"a\"], \"cascade_confidence\": 0.9}}}}");
+            let routes: Routes = serde_json::from_str(&routes).unwrap();
+            let fault = routes.fault();
+            assert_eq!(fault.is_none(), is_accepted, "{fault:?}");
+            assert!(fault.is_none_or(|fault| fault.contains(&format!("`routes.{name}.cascade_confidence`"))));
+        }
+    }
 }

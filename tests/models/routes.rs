@@ -64,7 +64,13 @@ async fn after_every_fault_the_next_one_is_asked() {
         );
         assert!(world.upstream.counts(fault).calls >= 1);
         // What the first one used is part of what the answer cost.
-        assert_eq!(body["usage"]["calls"], world.calls(), "{fault}");
+        let calls = body["usage"]["calls"].as_i64().unwrap();
+        if fault == "context-exceeded" {
+            // Parts of the text that were given up on their way may not have come to it.
+            assert!(calls >= world.calls(), "{fault}");
+        } else {
+            assert_eq!(calls, world.calls(), "{fault}");
+        }
 
         let world = World::of_providers(&[fault], |_| {}).await;
         let answer = world.summarize(json!({})).await;

@@ -44,6 +44,12 @@ impl Candidates {
     /// Splits `text` and scores its sentences.
     #[must_use]
     pub fn of(encoder: &Encoder, text: &str, options: &SummaryOptions) -> Self {
+        Self::with(encoder, text, options, &[])
+    }
+
+    /// The same; the sentences of these numbers are among them however long the text is.
+    #[must_use]
+    pub fn with(encoder: &Encoder, text: &str, options: &SummaryOptions, kept: &[usize]) -> Self {
         let mut segments = sentences::segments(text);
         let mut hashes = Vec::new();
         let mut all_terms = Terms::default();
@@ -64,7 +70,7 @@ impl Candidates {
         let wanted_words = options.focus.as_deref().map(|query| query_words(query, &all_terms));
         let mut places: Vec<usize> = (0..segments.len()).collect();
         if segments.len() > MOST_CANDIDATES {
-            places = nearest_to_mean(&vectors, &lengths, all_terms.len(), wanted_words.as_ref());
+            places = nearest_to_mean(&vectors, &lengths, all_terms.len(), wanted_words.as_ref(), kept);
             segments = places.iter().map(|&place| segments[place].clone()).collect();
             vectors = places
                 .iter()
@@ -107,13 +113,14 @@ impl Candidates {
     }
 }
 
-/// The candidates nearest the mean of all sentences, in source order. The opening is always among them, and so is what
-/// shares words with the query.
+/// The candidates nearest the mean of all sentences, in source order. The opening is always among them, and so are
+/// those of the numbers `kept` and what shares words with the query.
 fn nearest_to_mean(
     vectors: &[SparseVector],
     lengths: &[f64],
     terms: usize,
     wanted_words: Option<&SparseVector>,
+    kept: &[usize],
 ) -> Vec<usize> {
     let mut mean = vec![0.0f32; terms];
     for vector in vectors {
@@ -122,7 +129,7 @@ fn nearest_to_mean(
         }
     }
     let nearness = |place: usize| {
-        if place < OPENING {
+        if place < OPENING || kept.contains(&place) {
             return f64::INFINITY;
         }
         let vector = &vectors[place];

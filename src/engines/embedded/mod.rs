@@ -55,7 +55,7 @@ impl EmbeddedEngine {
     /// has as many as are wanted and fit; none when none does.
     #[must_use]
     pub fn extract(&self, text: &str, ranges: &[Range<usize>], chosen: &[usize], options: &SummaryOptions) -> Summary {
-        summary::extract(text, ranges, chosen, options)
+        summary::extract(&self.encoder, text, ranges, chosen, options)
     }
 
     /// A summary of sentences that somebody wrote about `source`, each with how far the source supports it.

@@ -34,9 +34,24 @@ pub fn summarize(encoder: &Encoder, text: &str, options: &SummaryOptions) -> Sum
 }
 
 /// A summary of the sentences at `ranges` that were chosen elsewhere, by their numbers, best first: as many as are wanted, and
-/// those that fit. Empty when none does.
+/// those that fit. Empty when none does. Their scores are what they have here, whoever chose them.
 #[must_use]
-pub fn extract(text: &str, ranges: &[Range<usize>], chosen: &[usize], options: &SummaryOptions) -> Summary {
+pub fn extract(
+    encoder: &Encoder,
+    text: &str,
+    ranges: &[Range<usize>],
+    chosen: &[usize],
+    options: &SummaryOptions,
+) -> Summary {
+    let candidates = Candidates::with(encoder, text, options, chosen);
+    let score_of = |range: &Range<usize>| {
+        let scored = candidates.segments.iter().zip(&candidates.scores);
+        scored
+            .filter(|(segment, _)| segment.range == *range)
+            .map(|(_, score)| *score)
+            .next()
+            .unwrap_or_default()
+    };
     let count = match options.length {
         _ if is_one_sentence(options.style) => 1,
         SummaryLength::Sentences(count) => usize::from(count).max(1),
@@ -44,10 +59,10 @@ pub fn extract(text: &str, ranges: &[Range<usize>], chosen: &[usize], options: &
     };
     let most = most_characters(text, options);
     let mut picks: Vec<Pick> = Vec::new();
-    for (place, range) in chosen.iter().filter_map(|&number| ranges.get(number)).enumerate() {
+    for range in chosen.iter().filter_map(|&number| ranges.get(number)) {
         picks.push(Pick {
             range: range.clone(),
-            score: 1.0 - place as f64 / chosen.len() as f64,
+            score: score_of(range),
         });
         if picks.len() > count || length(text, &picks, options.style) > most {
             picks.pop();

@@ -1,5 +1,6 @@
 //! What a request is in the words of the protocol.
 
+use super::strict;
 use crate::{
     config::{Provider, ProviderKind, StructuredOutput},
     engines::chat::{ChatFormat, ChatRequest, ChatRole},
@@ -70,7 +71,7 @@ pub fn of<'a>(provider: &Provider, model: &'a str, takes_temperature: bool, requ
         (ChatFormat::Json { name, schema }, StructuredOutput::JsonSchema) => Some(ResponseFormat::JsonSchema {
             json_schema: JsonSchema {
                 name,
-                strict: true,
+                strict: strict::takes(schema),
                 schema,
             },
         }),
@@ -178,7 +179,7 @@ mod tests {
             "temperature": 0.2_f32,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "strict": true, "schema": {"type": "object"}}
+                "json_schema": {"name": "answer", "strict": false, "schema": {"type": "object"}}
             },
             "logprobs": true,
             "top_logprobs": 1,
@@ -188,6 +189,20 @@ mod tests {
         assert_eq!(body, wanted);
         let text = serde_json::to_string(&of(&provider(&json!({})), "m", true, &request())).unwrap();
         assert!(text.contains("\"temperature\":0.2,"), "{text}");
+    }
+
+    #[test]
+    fn only_a_schema_that_strict_mode_takes_is_sent_as_strict() {
+        let mut request = request();
+        let schema = json!({
+            "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false
+        });
+        request.format = ChatFormat::Json {
+            name: "answer",
+            schema: Arc::new(schema),
+        };
+        let body = written(&json!({}), true, &request);
+        assert_eq!(body["response_format"]["json_schema"]["strict"], true);
     }
 
     #[test]

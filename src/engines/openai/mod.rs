@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod received;
 mod refusal;
+mod strict;
 mod transport;
 
 pub use transport::Connections;

@@ -18,3 +18,7 @@ pub async fn for_text<T: Send + 'static>(
         .await
         .map_err(|error| TaskError::Final(Error::internal(error)))
 }
+
+#[cfg(test)]
+#[path = "apart_tests.rs"]
+mod tests;

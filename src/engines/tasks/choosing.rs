@@ -1,7 +1,7 @@
 //! Extractive summaries by a model: it is shown numbered sentences and answers with numbers, so that not a word is its own.
 
 use super::{
-    Model, TaskError,
+    Model, TaskError, apart,
     asking::{LONGEST_SHORT_ANSWER, ask_checked, request, spoken},
     json,
     marks::{self, TEXT_IS_DATA},
@@ -27,8 +27,8 @@ const OUTPUT: u32 = 200;
 /// there is nothing to choose from or not even two sentences fit into the model's context.
 pub async fn choose(
     model: &dyn Model,
-    text: &str,
-    ranges: &[Range<usize>],
+    text: &Arc<str>,
+    ranges: &Arc<[Range<usize>]>,
     options: &SummaryOptions,
 ) -> Result<Vec<usize>, TaskError> {
     let most = wording::most_sentences(options).min(MOST_CHOSEN);
@@ -40,7 +40,9 @@ pub async fn choose(
     );
     let mut open: Vec<usize> = (0..ranges.len()).collect();
     for _ in 0..MOST_ROUNDS {
-        let groups = grouped(text, ranges, &open, room);
+        let (source, places, numbers) = (Arc::clone(text), Arc::clone(ranges), open.clone());
+        let groups = move || grouped(&source, &places, &numbers, room);
+        let groups = apart::for_text(text.len(), groups).await?;
         if let [only] = &groups[..] {
             return choose_in(model, text, ranges, only, most, output, options).await;
         }

@@ -1,7 +1,7 @@
 //! Classification by a model: it may choose from the ids of the labels, and from nothing else.
 
 use super::{
-    Model, TaskError,
+    Model, TaskError, apart,
     asking::{ask_checked, request},
     confidence,
     label_answer::{self, Choice},
@@ -39,7 +39,7 @@ const MOST_HALVINGS: u32 = 3;
 /// nothing to ask, and the answer is that none fits.
 pub async fn classify(
     model: &dyn Model,
-    text: &str,
+    text: &Arc<str>,
     labels: &[Label],
     options: &ClassificationOptions,
 ) -> Result<Classification, TaskError> {
@@ -63,7 +63,8 @@ pub async fn classify(
     };
     let mut halvings = 0;
     loop {
-        let kept = kept(text, room);
+        let source = Arc::clone(text);
+        let kept = apart::for_text(text.len(), move || kept(&source, room)).await?;
         let messages = vec![
             marks::system(instructions.clone()),
             marks::message("", &kept, &task_again),
@@ -97,9 +98,9 @@ fn wanted_output(labels: &[Label], options: &ClassificationOptions) -> u32 {
     wanted
 }
 
-/// The text, or its beginning and its end.
+/// The text, or its beginning and its end. A text of too many bytes is not counted to see that it does not fit.
 fn kept(text: &str, room: usize) -> String {
-    if text.len() <= room || tokens::estimate(text) <= room {
+    if text.len() <= room || text.len() <= tokens::most_bytes(room) && tokens::estimate(text) <= room {
         return text.to_owned();
     }
     let room = room.saturating_sub(tokens::estimate(LEFT_OUT));

@@ -21,7 +21,7 @@ fn several(threshold: f64) -> ClassificationOptions {
 }
 
 async fn ask(model: &Scripted, options: ClassificationOptions) -> Result<Classification, TaskError> {
-    classify(model, TICKET, &labels(), &options).await
+    classify(model, &TICKET.into(), &labels(), &options).await
 }
 
 fn names(ids: &[LabelId]) -> Vec<&str> {
@@ -150,9 +150,9 @@ async fn none_fits_is_an_answer() {
         ask(&model, several(0.0)).await.unwrap().abstained,
         Some(AbstainReason::NoneFits)
     );
-    let found = classify(&model, " \n", &labels(), &options(0.5)).await.unwrap();
+    let found = classify(&model, &" \n".into(), &labels(), &options(0.5)).await.unwrap();
     assert_eq!(found.abstained, Some(AbstainReason::NoEvidence));
-    let found = classify(&model, "text", &[], &options(0.5)).await.unwrap();
+    let found = classify(&model, &"text".into(), &[], &options(0.5)).await.unwrap();
     assert_eq!(found.abstained, Some(AbstainReason::NoneFits));
     assert_eq!(model.calls(), 1, "nothing to ask");
 }
@@ -222,7 +222,9 @@ async fn a_long_text_keeps_its_beginning_and_its_end() {
     let text = format!("The beginning. {}The end.", "In the middle of it all. ".repeat(5_000));
     let mut model = Scripted::saying(&[r#"{"label": "billing"}"#]);
     model.context = 2_000;
-    classify(&model, &text, &labels(), &options(0.5)).await.unwrap();
+    classify(&model, &text.as_str().into(), &labels(), &options(0.5))
+        .await
+        .unwrap();
     let asked = model.asked();
     let kept = text_in(&asked[0].0.messages);
     assert!(kept.starts_with("The beginning.") && kept.ends_with("The end.") && kept.contains("\n[…]\n"));
@@ -246,7 +248,11 @@ async fn a_text_that_the_provider_finds_too_long_is_halved_three_times() {
             Ok(said(r#"{"label": "billing"}"#))
         }
     });
-    assert!(classify(&model, &text, &labels(), &options(0.5)).await.is_ok());
+    assert!(
+        classify(&model, &text.as_str().into(), &labels(), &options(0.5))
+            .await
+            .is_ok()
+    );
     let lengths: Vec<usize> = model
         .asked()
         .iter()
@@ -255,7 +261,7 @@ async fn a_text_that_the_provider_finds_too_long_is_halved_three_times() {
     assert!(lengths.windows(2).all(|pair| pair[1] < pair[0] * 6 / 10), "{lengths:?}");
     let model = Scripted::new(|_, _| Err(too_long()));
     assert!(
-        classify(&model, &text, &labels(), &options(0.5))
+        classify(&model, &text.as_str().into(), &labels(), &options(0.5))
             .await
             .unwrap_err()
             .is_too_long()
@@ -276,7 +282,7 @@ async fn many_labels_are_told_as_fully_as_fits() {
     for context in [16_000, 128_000] {
         let mut model = Scripted::saying(&[r#"{"label": "label-199"}"#]);
         model.context = context;
-        let found = classify(&model, "text", &many, &options(0.5)).await.unwrap();
+        let found = classify(&model, &"text".into(), &many, &options(0.5)).await.unwrap();
         assert_eq!(found.label.unwrap().0, "label-199");
         let asked = model.asked();
         let system = &asked[0].0.messages[0].content;
@@ -287,7 +293,7 @@ async fn many_labels_are_told_as_fully_as_fits() {
     let mut model = Scripted::saying(&[r#"{"label": "label-199"}"#]);
     model.context = 1_000;
     assert!(
-        classify(&model, "text", &many, &options(0.5))
+        classify(&model, &"text".into(), &many, &options(0.5))
             .await
             .unwrap_err()
             .is_too_long()

@@ -1,13 +1,19 @@
 //! Cutting a text into parts that fit, at the ends of sentences.
 
-use super::tokens;
+use super::{TaskError, apart, tokens};
 use crate::text::sentences;
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// Parts of `text` in order, none of more than `most` tokens: whole sentences, as many as fit; a sentence that does not fit by
-/// itself is cut at white space, or else between two characters.
-#[must_use]
-pub fn split(text: &str, most: usize) -> Vec<&str> {
+/// itself is cut at white space, or else between two characters. A long text is cut off the request's thread.
+pub async fn split(text: &Arc<str>, most: usize) -> Result<Vec<Arc<str>>, TaskError> {
+    let whole = Arc::clone(text);
+    let cut = move || cut(&whole, most).into_iter().map(|part| whole[part].into()).collect();
+    apart::for_text(text.len(), cut).await
+}
+
+/// Where the parts stand.
+fn cut(text: &str, most: usize) -> Vec<Range<usize>> {
     let most = most.max(1);
     let mut parts: Vec<Range<usize>> = Vec::new();
     let mut taken = 0;
@@ -30,7 +36,7 @@ pub fn split(text: &str, most: usize) -> Vec<&str> {
             rest = end + skipped..rest.end;
         }
     }
-    parts.into_iter().map(|part| &text[part]).collect()
+    parts
 }
 
 /// The beginning of `text` within `most` tokens, up to white space where there is some; never empty unless `text` is.
@@ -79,6 +85,10 @@ pub fn fitting_end(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn split(text: &str, most: usize) -> Vec<&str> {
+        cut(text, most).into_iter().map(|part| &text[part]).collect()
+    }
 
     #[test]
     fn parts_hold_whole_sentences_and_nothing_is_lost() {

@@ -7,7 +7,7 @@ use super::*;
 use crate::engines::chat::{ChatFormat, ChatReply, Finish};
 use std::sync::{LazyLock, atomic::Ordering};
 
-static EMBEDDED: LazyLock<EmbeddedEngine> = LazyLock::new(EmbeddedEngine::new);
+pub static EMBEDDED: LazyLock<EmbeddedEngine> = LazyLock::new(EmbeddedEngine::new);
 
 pub const TEXT: &str = "The payment service was down for forty minutes on Monday. Customers saw an error when they tried to pay. \
     Lunch was late. After the load balancer was told to trust the new certificate, the payment service worked again.";
@@ -28,7 +28,10 @@ pub fn extractive() -> SummaryOptions {
 
 pub async fn ask(model: &Scripted, text: &str, options: &SummaryOptions) -> Result<Summary, TaskError> {
     let summary = summarize(model, &EMBEDDED, &text.into(), options).await.map(|found| {
-        assert_eq!(found.stood_in.is_some(), is_embedded(text, options, &found.summary));
+        let is_embedded = found.summary == EMBEDDED.summarize(text, options);
+        assert!(found.stood_in.is_none() || is_embedded);
+        let is_written = options.method != Some(SummaryMethod::Extractive);
+        assert!(!is_written || found.stood_in.is_some() == found.summary.written.is_empty());
         found.summary
     });
     if let Ok(summary) = &summary {
@@ -45,11 +48,6 @@ pub async fn ask(model: &Scripted, text: &str, options: &SummaryOptions) -> Resu
         }
     }
     summary
-}
-
-/// Whether it is what the embedded engine says by itself.
-fn is_embedded(text: &str, options: &SummaryOptions, summary: &Summary) -> bool {
-    summary.written.is_empty() && *summary == EMBEDDED.summarize(text, options)
 }
 
 fn is_notes(request: &crate::engines::chat::ChatRequest) -> bool {

@@ -1,6 +1,7 @@
 //! How much fits into a model's context. The count is OpenAI's; other models cut texts into more tokens, hence the margin.
 
 use super::{Model, TaskError, apart};
+use std::sync::Arc;
 
 /// How many tokens more a model may count than OpenAI's do, in hundredths.
 const MARGIN: usize = 130;
@@ -15,6 +16,16 @@ const OF_SECOND_TRY: usize = 200;
 #[must_use]
 pub fn estimate(text: &str) -> usize {
     (bpe_openai::o200k_base().count(text) * MARGIN).div_ceil(100)
+}
+
+/// Whether `text` has at most `most` tokens. A long text is counted off the request's thread, and not at all when it has so many bytes
+/// that it cannot fit.
+pub async fn fits(text: &Arc<str>, most: usize) -> Result<bool, TaskError> {
+    if text.len() > most_bytes(most) {
+        return Ok(false);
+    }
+    let counted = Arc::clone(text);
+    apart::for_text(text.len(), move || estimate(&counted) <= most).await
 }
 
 /// How many tokens an answer may take: as many as are wanted, but at most what the model may write and a quarter of its

@@ -14,7 +14,7 @@ use crate::{
     text::sentences,
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The notes of a part may take this share of what a part may have, so that every round leaves at most a quarter.
 const SHARE_OF_NOTES: usize = 4;
@@ -27,33 +27,32 @@ const LEAST_ROOM: usize = 32;
 
 /// What the model wrote, as it wrote it. Only the last call, which sees the whole text or the notes of all its parts, hands its
 /// pieces on.
-pub async fn write(model: &dyn Model, text: &str, options: &SummaryOptions) -> Result<String, TaskError> {
+pub async fn write(model: &dyn Model, text: &Arc<str>, options: &SummaryOptions) -> Result<String, TaskError> {
     let output = tokens::output(model, wording::output(options));
     let mut room = tokens::room(model, output, "").saturating_sub(wording::taken(options));
     if room < LEAST_ROOM {
         return Err(TaskError::too_long("the instructions alone fill the model's context"));
     }
-    let mut current = Cow::Borrowed(text);
+    let mut current = Arc::clone(text);
     let (mut rounds, mut halvings) = (0, 0);
     loop {
-        let size = tokens::estimate(&current);
-        if size <= room {
+        if tokens::fits(&current, room).await? {
             match last_call(model, &current, output, options).await {
                 Err(error) if error.is_too_long() && halvings < MOST_HALVINGS && room >= 2 * LEAST_ROOM => {
                     halvings += 1;
-                    room = size.min(room) / 2;
+                    room = tokens::estimate(&current).min(room) / 2;
                 }
                 outcome => return outcome,
             }
             continue;
         }
         rounds += 1;
-        let notes = notes_of_all(model, &current, room, options).await?;
+        let notes: Arc<str> = notes_of_all(model, &current, room, options).await?.into();
         // Notes that are no shorter lead nowhere: what fits of them is used.
-        current = if rounds == MOST_ROUNDS || tokens::estimate(&notes) >= size {
-            Cow::Owned(splitting::fitting(&notes, room).to_owned())
+        current = if rounds == MOST_ROUNDS || notes.len() >= current.len() {
+            splitting::fitting(&notes, room).into()
         } else {
-            Cow::Owned(notes)
+            notes
         };
     }
 }
@@ -82,12 +81,13 @@ fn whole_sentences(said: &str) -> &str {
 /// The notes of all parts in order.
 async fn notes_of_all(
     model: &dyn Model,
-    text: &str,
+    text: &Arc<str>,
     room: usize,
     options: &SummaryOptions,
 ) -> Result<String, TaskError> {
     let parts = Parts::of(model);
     let calls: Vec<_> = splitting::split(text, room)
+        .await?
         .into_iter()
         .map(|part| notes_of(&parts, part, room, options, MOST_HALVINGS))
         .collect();
@@ -97,7 +97,7 @@ async fn notes_of_all(
 /// The notes of one part, or of its halves when the provider finds it too long.
 fn notes_of<'a>(
     model: &'a dyn Model,
-    part: &'a str,
+    part: Arc<str>,
     room: usize,
     options: &'a SummaryOptions,
     halvings: usize,
@@ -106,18 +106,18 @@ fn notes_of<'a>(
         let most = u32::try_from(room / SHARE_OF_NOTES).unwrap_or(u32::MAX).max(8);
         let messages = vec![
             marks::system(wording::for_notes(options)),
-            marks::message("", part, &wording::notes_again(options, part)),
+            marks::message("", &part, &wording::notes_again(options, &part)),
         ];
         let output = tokens::output(model, most);
         match ask_text(model, request(messages, output, ChatFormat::Text), false).await {
             Ok(reply) => Ok(spoken(&reply.text).trim().to_owned()),
             Err(error) if error.is_too_long() && halvings > 0 => {
-                let half = room.min(tokens::estimate(part)) / 2;
+                let half = room.min(tokens::estimate(&part)) / 2;
                 if half < LEAST_ROOM / 2 {
                     return Err(error);
                 }
                 let mut notes = Vec::new();
-                for smaller in splitting::split(part, half) {
+                for smaller in splitting::split(&part, half).await? {
                     notes.push(notes_of(model, smaller, half, options, halvings - 1).await?);
                 }
                 Ok(notes.join("\n"))
