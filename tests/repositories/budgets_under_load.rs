@@ -5,7 +5,7 @@ use crate::{
     databases::on_both,
     fixtures::{enrol, principal, services_at, user, write},
     postgres,
-    spending::{Server, key_actor, planned, settled, time},
+    spending_server::{Server, key_actor, planned, settled, time},
 };
 use sqlx::{Connection, PgConnection};
 use std::{

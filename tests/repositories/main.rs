@@ -29,6 +29,7 @@ mod sample;
 mod sessions;
 mod signing_keys;
 mod spending;
+mod spending_server;
 mod taxonomies;
 mod usage;
 mod users;
