@@ -62,6 +62,26 @@ async fn a_call_that_is_given_up_ends_at_once_and_is_booked() {
 }
 
 #[tokio::test]
+async fn a_provider_is_left_alone_that_says_nothing_until_nobody_waits_any_more() {
+    for (model, state) in [("hang", BreakerState::Open), ("stall-after-3", BreakerState::Closed)] {
+        let world = World::with(model, &json!({"first_piece_timeout_seconds": 1, "retries": 0})).await;
+        let asking = (0..5).map(|_| async {
+            let context = context();
+            let giving_up = async {
+                sleep(Duration::from_millis(700)).await;
+                context.cancel.cancel();
+            };
+            let request = request();
+            let (outcome, ()) = tokio::join!(world.chat(&request, &context), giving_up);
+            assert_eq!(failed(outcome).0.kind, FailureKind::Cancelled);
+        });
+        futures_util::future::join_all(asking).await;
+        assert_eq!(world.provider.state(), state, "{model}");
+        world.books.are_closed();
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_before_it_began_costs_nothing() {
     let world = World::new("ok").await;
     let context = context();

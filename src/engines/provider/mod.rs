@@ -261,7 +261,15 @@ impl Call<'_> {
         let had_little_time = is_late && Instant::now() >= self.deadline;
         drop(place);
         match &outcome {
-            // Of a call that was given up here, or that had waited here for most of its time, nothing can be said.
+            // One that nobody waited for any longer, after half of the time that its first piece may take, without a piece.
+            Err(failure)
+                if failure.kind == FailureKind::Cancelled
+                    && failure.used.tokens.output == 0
+                    && duration >= provider.settings.first_piece_timeout() / 2 =>
+            {
+                passage.failed();
+            }
+            // Of a call that was given up earlier, or that had waited here for most of its time, nothing can be said.
             Err(failure) if failure.kind == FailureKind::Cancelled => drop(passage),
             Err(failure) if failure.kind == FailureKind::TimedOut && had_little_time => drop(passage),
             Err(failure) if failure.kind.blames_provider() => passage.failed(),
