@@ -61,7 +61,9 @@ async fn connect_sqlite(url: &str, pool: Pool) -> anyhow::Result<Db> {
         bail!("a database in memory would lose what it was given; name a file, such as `sqlite:synoptic.db`");
     }
     create_private(options.get_filename()).with_context(|| format!("the database file `{file}` cannot be created"))?;
+    // A file does not hang up: asking first whether it is there would cost every transaction a turn of the connection's thread.
     let writer = SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(1)
         .acquire_timeout(pool.acquire_timeout)
         .idle_timeout(None)
@@ -70,6 +72,7 @@ async fn connect_sqlite(url: &str, pool: Pool) -> anyhow::Result<Db> {
         .await
         .with_context(|| format!("the database file `{file}` cannot be opened or created"))?;
     let readers = SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(pool.connections)
         .acquire_timeout(pool.acquire_timeout)
         .idle_timeout(None)

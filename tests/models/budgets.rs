@@ -47,7 +47,8 @@ async fn every_answer_that_was_paid_for_says_what_is_left() {
     let during = left(events.budget.as_deref());
     let (_, analysis) = events.whole().await;
     spent += cost(&analysis["usage"]);
-    assert!(during < 1_000_000 - spent, "{during}: the worst case is set aside");
+    // The worst case is set aside, or the answer was booked already.
+    assert!(during <= 1_000_000 - spent, "{during}");
 
     let inputs = [
         json!({"text": TEXT}),
