@@ -13,7 +13,7 @@ mod syntax;
 mod tests;
 mod values;
 
-pub use schemas::{LARGEST_VARIABLES, MOST_VALUES, validate_output, validate_variables};
+pub use schemas::{LARGEST_VARIABLES, MOST_VALUES, validate_variables};
 
 use crate::domain::{
     Error, Result,

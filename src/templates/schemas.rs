@@ -1,8 +1,10 @@
 //! JSON schemas of prompts: whether they are sound, and whether values fit them. Nothing is fetched, patterns are matched in linear
 //! time, and a schema in which a few lines stand for a million is refused.
 
-use crate::domain::{Error, Result, errors::Checks, prompts::Schema};
-use jsonschema::{Draft, PatternOptions, Validator};
+use crate::{
+    domain::{Error, Result, errors::Checks, prompts::Schema},
+    text::json_schema::{JsonSchema, LARGEST_EXPANSION},
+};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -12,12 +14,8 @@ pub const LARGEST_VARIABLES: usize = 100_000;
 pub const MOST_VALUES: usize = 5_000;
 /// How deep a schema may go.
 const DEEPEST: usize = 50;
-/// The most subschemas when every `$ref` is written out.
-const LARGEST_EXPANSION: usize = 5_000;
 /// The most `pattern` and `patternProperties`, each of which becomes a machine.
 const MOST_PATTERNS: usize = 50;
-/// The most bytes of such a machine.
-const LARGEST_PATTERN: usize = 256 * 1024;
 /// The most violations that are told.
 const MOST_VIOLATIONS: usize = 20;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -108,22 +106,8 @@ pub(super) fn check_schema(pointer: &str, schema: &Schema) -> Result<()> {
     })
 }
 
-fn compile(schema: &Value) -> Result<Validator> {
-    let patterns = PatternOptions::regex()
-        .size_limit(LARGEST_PATTERN)
-        .dfa_size_limit(LARGEST_PATTERN);
-    jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .offline()
-        .with_pattern_options(patterns)
-        .should_validate_formats(false)
-        .build(schema)
-        .map_err(|error| Error::invalid(error.instance_path().as_str(), in_words(&error)))
-}
-
-/// Without the value: it may be somebody's text.
-fn in_words(error: &jsonschema::ValidationError<'_>) -> String {
-    error.masked().to_string().chars().take(300).collect()
+fn compile(schema: &Value) -> Result<JsonSchema> {
+    JsonSchema::compile(schema).map_err(|wrong| Error::invalid(wrong.place, wrong.words))
 }
 
 /// What a schema stands for when every `$ref` is written out.
@@ -252,11 +236,10 @@ fn escape(name: &str) -> String {
 /// `Error::Invalid` with pointers below `/variables`.
 pub fn validate_variables(schema: &Schema, variables: &Map<String, Value>) -> Result<()> {
     check_size(variables)?;
-    let validator = compile(&Value::Object(schema.clone()))?;
-    let variables = Value::Object(variables.clone());
+    let schema = compile(&Value::Object(schema.clone()))?;
     let mut checks = Checks::default();
-    for error in validator.iter_errors(&variables).take(MOST_VIOLATIONS) {
-        let violation = Error::invalid(error.instance_path().as_str(), in_words(&error));
+    for violation in schema.violations(&Value::Object(variables.clone()), MOST_VIOLATIONS) {
+        let violation = Error::invalid(violation.place, violation.words);
         checks.take::<()>("/variables", Err(violation))?;
     }
     checks.finish()
@@ -282,21 +265,4 @@ fn count(value: &Value) -> usize {
         Value::Object(fields) => 1 + fields.values().map(count).sum::<usize>(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
     }
-}
-
-/// Checks an answer against the schema of its prompt; says what does not fit and where, without what stands there.
-///
-/// # Errors
-/// One sentence for each violation, at most twenty.
-pub fn validate_output(schema: &Schema, output: &Value) -> Result<(), Vec<String>> {
-    let validator = compile(&Value::Object(schema.clone())).map_err(|error| vec![error.to_string()])?;
-    let violations: Vec<String> = validator
-        .iter_errors(output)
-        .take(MOST_VIOLATIONS)
-        .map(|error| match error.instance_path().as_str() {
-            "" => in_words(&error),
-            place => format!("`{place}`: {}", in_words(&error)),
-        })
-        .collect();
-    if violations.is_empty() { Ok(()) } else { Err(violations) }
 }

@@ -3,10 +3,7 @@
 use super::schemas::*;
 use crate::domain::prompts::Schema;
 use serde_json::{Map, Value, json};
-use std::{
-    net::TcpListener,
-    time::{Duration, Instant},
-};
+use std::net::TcpListener;
 
 fn object(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
@@ -104,8 +101,6 @@ fn references_inside_work_and_do_not_explode() {
         "$defs": {"place": {"type": "object", "required": ["city"]}}
     }));
     check_schema("", &shared).unwrap();
-    assert!(validate_output(&shared, &json!({"from": {"city": "a"}})).is_ok());
-    assert!(validate_output(&shared, &json!({"to": {}})).unwrap_err()[0].starts_with("`/to`: "));
 
     for recursive in [
         json!({"$ref": "#"}),
@@ -135,26 +130,7 @@ fn references_inside_work_and_do_not_explode() {
 }
 
 #[test]
-fn patterns_cannot_hang() {
-    let begin = Instant::now();
-    for pattern in [
-        "(a+)+$",
-        "^(a|a)*$",
-        "^(a|aa)+$",
-        "(.*)*x",
-        "^(([a-z])+.)+[A-Z]([a-z])+$",
-    ] {
-        for schema in [
-            json!({"pattern": pattern}),
-            json!({"patternProperties": {pattern: {"type": "null"}}}),
-        ] {
-            let schema = object(&schema);
-            check_schema("", &schema).unwrap();
-            let text = format!("{}!", "a".repeat(50_000));
-            let _either = validate_output(&schema, &json!(text));
-            let _either = validate_output(&schema, &json!({text: 1}));
-        }
-    }
+fn patterns_that_are_too_large_or_too_many_are_refused() {
     for pattern in ["((a{1,1000}){1,1000}){1,1000}", "(a)\\1", "(?=a)b", "(", "(?<!x)y"] {
         let error = refusal(&json!({"properties": {"a": {"pattern": pattern}}}));
         assert!(error.contains("`/output_schema"), "{pattern}: {error}");
@@ -163,7 +139,6 @@ fn patterns_cannot_hang() {
         .map(|number| (format!("p{number}"), json!({"pattern": "a"})))
         .collect();
     assert!(refusal(&json!({"properties": many})).contains("at most 50 patterns"));
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
 fn tone() -> Schema {
@@ -210,14 +185,4 @@ fn variables_have_bounds_whatever_the_schema() {
             .to_string()
             .contains("values")
     );
-}
-
-#[test]
-fn an_answer_that_does_not_fit_is_explained_in_short() {
-    let errors = validate_output(&tone(), &json!({"tone": 5, "extra": "secret"})).unwrap_err();
-    assert!(errors.iter().any(|error| error.starts_with("`/tone`: ")), "{errors:?}");
-    let many = object(&json!({"items": {"type": "string"}}));
-    let errors = validate_output(&many, &json!(vec![1; 1_000])).unwrap_err();
-    assert_eq!(errors.len(), 20);
-    assert!(validate_output(&tone(), &json!({"tone": "brief"})).is_ok());
 }

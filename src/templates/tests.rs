@@ -349,6 +349,34 @@ fn what_takes_long_or_writes_much_ends_at_a_limit() {
 }
 
 #[test]
+fn asking_whether_something_is_in_a_text_takes_no_longer_the_longer_the_document_is() {
+    let many: Vec<u32> = (0..4_990).collect();
+    let text = "\u{7f}".repeat(10_000_000);
+    let filled = PromptInput {
+        variables: object(&json!({"items": many})),
+        ..with_document(None, &text)
+    };
+    for asked in [
+        "document.text in 'x'",
+        "document in 'x'",
+        "document.attributes in 'x'",
+        "items in 'x'",
+    ] {
+        let template = format!("{{% for x in items %}}{{% if {asked} %}}{{% endif %}}{{% endfor %}}");
+        let prompt = prompt("", &template);
+        check(&prompt.fields()).unwrap();
+        let begin = Instant::now();
+        let outcome = render(&prompt, &filled, MARKER);
+        assert!(outcome.is_ok() || outcome.unwrap_err().to_string().contains("steps"));
+        assert!(
+            begin.elapsed() < Duration::from_secs(20),
+            "{asked}: {:?}",
+            begin.elapsed()
+        );
+    }
+}
+
+#[test]
 fn a_large_document_fits_once_and_not_again_and_again() {
     let text = "word ".repeat(1_000_000);
     let answer = rendered("", "{{ document }}", &with_document(None, &text));

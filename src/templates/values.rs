@@ -4,10 +4,9 @@
 use super::PromptDocument;
 use minijinja::value::{Object, ObjectRepr, Serde, Value, ValueKind};
 use serde_json::Value as Json;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// `{{ document }}`, with its `title`, `text` and `attributes`.
-#[derive(Debug)]
 pub(super) struct Document {
     title: Value,
     text: Value,
@@ -38,6 +37,13 @@ impl Document {
     }
 }
 
+/// Where the template engine turns it into text by itself, as for `document in "x"`, that must not take long for a long document.
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("document")
+    }
+}
+
 impl Object for Document {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
@@ -53,9 +59,14 @@ impl Object for Document {
     }
 }
 
-/// A long text that can be written and not be looked into, so that no loop can search it again and again.
-#[derive(Debug)]
+/// A long text that can be written and not be looked into, so that no loop can search it or copy it again and again.
 pub(super) struct DataText(pub(super) Arc<str>);
+
+impl fmt::Debug for DataText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("text")
+    }
+}
 
 impl Object for DataText {
     fn repr(self: &Arc<Self>) -> ObjectRepr {

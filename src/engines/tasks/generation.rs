@@ -3,8 +3,7 @@
 use super::{
     Model, TaskError, apart,
     asking::{ask_checked_apart, ask_text, request, spoken},
-    json::{self, Schema},
-    tokens,
+    json, tokens,
 };
 use crate::{
     domain::answers::Generation,
@@ -12,6 +11,7 @@ use crate::{
         chat::{ChatFormat, ChatMessage, ChatReply, ChatRequest, ChatRole},
         question::GenerationQuestion,
     },
+    text::json_schema::JsonSchema,
 };
 use futures_util::FutureExt;
 use std::sync::Arc;
@@ -38,8 +38,10 @@ pub async fn generate(model: &dyn Model, question: &GenerationQuestion) -> Resul
     };
     let uncompiled = Arc::clone(schema);
     // Patterns take long to get ready, however short they are.
-    let compiled = apart::for_text(usize::MAX, move || Schema::compile(&uncompiled)).await?;
-    let compiled = Arc::new(compiled.map_err(TaskError::Unusable)?);
+    let compiled = apart::for_text(usize::MAX, move || JsonSchema::compile(&uncompiled)).await?;
+    let compiled =
+        compiled.map_err(|wrong| TaskError::Unusable(format!("the schema itself cannot be used: {}", wrong.words)))?;
+    let compiled = Arc::new(compiled);
     let in_words = schema.to_string();
     let user = format!(
         "{}\n\nAnswer with JSON alone, a value that fits this JSON schema: {in_words}",
@@ -103,10 +105,10 @@ async fn output(model: &dyn Model, question: &GenerationQuestion, user: &str, sc
 }
 
 /// The first value that fits; what is wrong with the first one when none does.
-fn checked(said: &str, schema: &Schema) -> Result<Generation, String> {
+fn checked(said: &str, schema: &JsonSchema) -> Result<Generation, String> {
     let mut wrong = None;
     for found in json::values_in(said).into_iter().take(MOST_VALUES) {
-        match schema.check(&found.value) {
+        match json::check(schema, &found.value) {
             Ok(()) => {
                 return Ok(Generation {
                     text: said[found.range].to_owned(),
