@@ -9,7 +9,8 @@ pub use connect::Pool;
 pub use errors::{is_contention, map_error};
 
 use crate::domain::Result;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection};
+use std::ops::{Deref, DerefMut};
 
 /// A connected, migrated database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,8 +26,44 @@ pub enum Db {
 /// An open transaction. Dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Open<Sqlite>),
+    Postgres(Open<Postgres>),
+}
+
+/// A connection inside of a transaction, or one on which each statement is a transaction by itself.
+#[derive(Debug)]
+pub enum Open<D: Database> {
+    Transaction(Transaction<'static, D>),
+    Glance(PoolConnection<D>),
+}
+
+impl<D: Database> Deref for Open<D> {
+    type Target = D::Connection;
+
+    fn deref(&self) -> &D::Connection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Glance(connection) => connection,
+        }
+    }
+}
+
+impl<D: Database> DerefMut for Open<D> {
+    fn deref_mut(&mut self) -> &mut D::Connection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Glance(connection) => connection,
+        }
+    }
+}
+
+impl<D: Database> Open<D> {
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(transaction) => transaction.commit().await,
+            Self::Glance(_) => Ok(()),
+        }
+    }
 }
 
 /// Expands one body for both kinds of database, each statically typed: `on!(tx, |c| sqlx::query(SQL).execute(c).await)`.
@@ -34,12 +71,12 @@ pub enum Tx {
 macro_rules! on {
     ($tx:expr, |$connection:ident| $body:expr) => {
         match $tx {
-            $crate::db::Tx::Sqlite(transaction) => {
-                let $connection = &mut **transaction;
+            $crate::db::Tx::Sqlite(open) => {
+                let $connection = &mut **open;
                 $body
             }
-            $crate::db::Tx::Postgres(transaction) => {
-                let $connection = &mut **transaction;
+            $crate::db::Tx::Postgres(open) => {
+                let $connection = &mut **open;
                 $body
             }
         }
@@ -70,8 +107,8 @@ impl Db {
 
     async fn begin_write(&self, begin: &'static str) -> Result<Tx> {
         match self {
-            Self::Sqlite { writer, .. } => begin_sqlite(writer, begin).await.map(Tx::Sqlite),
-            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Self::Sqlite { writer, .. } => begin_sqlite(writer, begin).await,
+            Self::Postgres(pool) => begin_postgres(pool).await,
         }
         .map_err(map_error)
     }
@@ -82,8 +119,21 @@ impl Db {
     /// `Error::Unavailable` when no connection is to be had in time.
     pub async fn read(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await.map(Tx::Sqlite),
-            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Self::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await,
+            Self::Postgres(pool) => begin_postgres(pool).await,
+        }
+        .map_err(map_error)
+    }
+
+    /// For one statement that reads, where each request would pay for beginning and ending a transaction around it. Of two
+    /// statements, each would read a state of the database of its own.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when no connection is to be had in time.
+    pub async fn glance(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { readers, .. } => readers.acquire().await.map(Open::Glance).map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Open::Glance).map(Tx::Postgres),
         }
         .map_err(map_error)
     }
@@ -102,13 +152,17 @@ impl Db {
 
 /// Begins a transaction. SQLite ends one by itself when the disk is full or fails, of which sqlx does not learn: it takes the
 /// connection to be inside of it for ever. Such a connection is given up for a new one.
-async fn begin_sqlite(pool: &SqlitePool, begin: &'static str) -> sqlx::Result<Transaction<'static, Sqlite>> {
-    let opened = pool.begin_with(begin).await;
+async fn begin_sqlite(pool: &SqlitePool, begin: &'static str) -> sqlx::Result<Tx> {
+    let mut opened = pool.begin_with(begin).await;
     if matches!(opened, Err(sqlx::Error::InvalidSavePointStatement)) {
         drop(pool.acquire().await?.detach());
-        return pool.begin_with(begin).await;
+        opened = pool.begin_with(begin).await;
     }
-    opened
+    opened.map(Open::Transaction).map(Tx::Sqlite)
+}
+
+async fn begin_postgres(pool: &PgPool) -> sqlx::Result<Tx> {
+    pool.begin().await.map(Open::Transaction).map(Tx::Postgres)
 }
 
 impl Tx {
@@ -116,8 +170,8 @@ impl Tx {
     /// `Error::Unavailable` or `Error::StorageFull` when the database could not keep the changes; none are kept then.
     pub async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(transaction) => transaction.commit().await,
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(open) => open.commit().await,
+            Self::Postgres(open) => open.commit().await,
         }
         .map_err(map_error)
     }

@@ -294,7 +294,7 @@ impl Answering {
         let epoch = self.cache.epoch();
         let mut found = self.cache.shared(key, oldest).await;
         if found.is_none() {
-            let mut tx = self.db.read().await?;
+            let mut tx = self.db.glance().await?;
             let stored = analyses::find_kept(&mut tx, key, oldest).await?;
             found = stored.map(|analysis| (Arc::new(analysis), CacheTier::Database));
         }

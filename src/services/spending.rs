@@ -92,7 +92,8 @@ impl Spending {
             .iter()
             .map(|collection| Payer::of(actor, *collection))
             .collect();
-        let mut tx = self.db.read().await?;
+        // What is left may change between the two statements, as it may after them.
+        let mut tx = self.db.glance().await?;
         let found = budgets::applying(&mut tx, &payers, &[], false).await?;
         let now = self.clock.now();
         let states = states(&mut tx, now, found).await?;
@@ -125,7 +126,7 @@ impl Spending {
 
     async fn reserve(&self, payer: Payer, call: &PlannedCall) -> Result<Hold> {
         if !self.limited.load(Ordering::Relaxed) {
-            let mut tx = self.db.read().await?;
+            let mut tx = self.db.glance().await?;
             if budgets::applying(&mut tx, &[payer], &[], false).await?.is_empty() {
                 return Ok(Hold(None));
             }
