@@ -252,7 +252,12 @@ async fn what_the_pages_list_is_what_there_is() {
         let values = schemas[schema]["enum"].as_array().unwrap().iter();
         values.map(|value| value.as_str().unwrap().to_owned()).collect()
     };
-    let members = schemas["Problem"]["properties"].as_object().unwrap().keys().cloned().collect();
+    let members = schemas["Problem"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
     for (name, listed) in [
         ("docs/sign-in.md", values("AuditAction")),
         ("docs/api.md", values("AbstainReason")),

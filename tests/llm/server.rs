@@ -60,7 +60,8 @@ impl Server {
         let said = std::fs::read_to_string(&log).unwrap_or_default();
         drop(std::fs::remove_file(&log));
         Self {
-            address: address.unwrap_or_else(|| panic!("the model's server ended, or took over a minute; its log: {said}")),
+            address: address
+                .unwrap_or_else(|| panic!("the model's server ended, or took over a minute; its log: {said}")),
             _child: child,
         }
     }
