@@ -124,6 +124,62 @@ async fn every_operation_lists_its_errors_as_problems() {
 }
 
 #[tokio::test]
+async fn every_answer_says_what_it_is() {
+    let document = document().await;
+    for (method, path, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let description = answer["description"].as_str().unwrap();
+            assert!(!description.is_empty(), "{method} {path} {status} has no description");
+            assert_eq!(
+                answer["headers"].get("SYNOPTIC-BUDGET").is_some(),
+                ASKING.contains(&path.as_str()) && ["200", "429"].contains(&status.as_str()),
+                "{method} {path} {status}"
+            );
+        }
+    }
+}
+
+/// The operations that may ask a provider.
+const ASKING: [&str; 5] = [
+    "/api/classify",
+    "/api/classify/batch",
+    "/api/generate",
+    "/api/summarize",
+    "/api/summarize/batch",
+];
+
+#[tokio::test]
+async fn what_streams_says_what_its_events_carry_and_what_does_not_is_json() {
+    let document = document().await;
+    for path in ASKING {
+        let answers = &document["paths"][path]["post"]["responses"];
+        assert!(answers["429"]["description"].as_str().unwrap().contains("over-budget"));
+        let answer = &answers["200"];
+        let streams = ["/api/generate", "/api/summarize"].contains(&path);
+        let stream = answer["content"].get("text/event-stream");
+        let schema = stream.map(|stream| stream["schema"]["$ref"].as_str().unwrap());
+        assert_eq!(schema, streams.then_some("#/components/schemas/AnswerEvent"), "{path}");
+        let description = answer["description"].as_str().unwrap();
+        assert_eq!(description.contains("stream"), streams, "{path}: {description}");
+        let required = |header: &str| {
+            let headers = &answer["headers"];
+            headers.get(header).map(|header| header["required"] == true)
+        };
+        let is_batch = path.ends_with("/batch");
+        assert_eq!(required("CACHE-STATUS"), (!is_batch).then_some(false), "{path}");
+        assert_eq!(required("LOCATION"), (!is_batch).then_some(!streams), "{path}");
+    }
+    let event = &document["components"]["schemas"]["AnswerEvent"];
+    let kinds: Vec<&str> = event["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kind| kind["$ref"].as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(kinds, ["Delta", "Analysis", "Problem"]);
+}
+
+#[tokio::test]
 async fn every_parameter_of_an_address_is_documented_with_an_example() {
     let document = document().await;
     for (method, path, operation) in operations(&document) {
@@ -186,5 +242,30 @@ fn every_problem_is_explained_in_the_documentation() {
             "docs/errors.md does not name the status of `{}`",
             code.name()
         );
+    }
+}
+
+#[tokio::test]
+async fn what_the_pages_list_is_what_there_is() {
+    let schemas = document().await["components"]["schemas"].clone();
+    let values = |schema: &str| -> Vec<String> {
+        let values = schemas[schema]["enum"].as_array().unwrap().iter();
+        values.map(|value| value.as_str().unwrap().to_owned()).collect()
+    };
+    let members = schemas["Problem"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    for (name, listed) in [
+        ("docs/sign-in.md", values("AuditAction")),
+        ("docs/api.md", values("AbstainReason")),
+        ("docs/errors.md", members),
+    ] {
+        let page = file(name);
+        for one in listed {
+            assert!(page.contains(&format!("`{one}`")), "{name} does not list `{one}`");
+        }
     }
 }

@@ -5,7 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/synoptic/target}
 export CARGO_TARGET_DIR=$target
-command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
+source scripts/bench/common.sh
+needs wrk
+needs curl
+needs python3
+free 18080 18082
 cargo build --release --locked --bin synoptic --example access_cost
 
 folder=$(mktemp -d)
@@ -17,7 +21,7 @@ rate() { wrk -t1 -c32 -d"${SECONDS_EACH:-4}" "$@" | awk '/Requests\/sec/ { print
 
 SYNOPTIC_LOG__FILTER=warn "$target/release/examples/access_cost" >"$folder/credentials" &
 pids+=($!)
-until curl -sf -o /dev/null http://127.0.0.1:18082/api/public; do sleep 0.05; done
+wait_for http://127.0.0.1:18082/api/public "${pids[0]}"
 token=$(awk '/^token/ { print $2 }' "$folder/credentials")
 key=$(awk '/^key/ { print $2 }' "$folder/credentials")
 cookie=$(awk '/^cookie/ { print $2 }' "$folder/credentials")
@@ -44,7 +48,7 @@ kill "${pids[0]}" && wait "${pids[0]}" 2>/dev/null || true
 # The proxy is trusted, so that the sign-ins come from many addresses and are not refused as too many from one.
 (cd "$folder" && SYNOPTIC_SERVER__TRUSTED_PROXIES=127.0.0.1 SYNOPTIC_LOG__FILTER=warn exec "$target/release/synoptic" serve --demo --bind 127.0.0.1:18080 >demo.txt) &
 pids=($!)
-until curl -sf -o /dev/null http://127.0.0.1:18080/readyz; do sleep 0.05; done
+wait_for http://127.0.0.1:18080/readyz "${pids[0]}"
 key=$(grep -o 'syn_[A-Za-z0-9_-]*' "$folder/demo.txt" | head -1)
 document=http://127.0.0.1:18080/api/collections/tickets/documents/T-1001
 latency() { python3 scripts/bench/latency.py "$document" "$key" "$@"; }

@@ -5,7 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/synoptic/target}
 export CARGO_TARGET_DIR=$target
-command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
+source scripts/bench/common.sh
+needs wrk
+needs curl
+free 18080 18081
 cargo build --release --locked --bin synoptic --example bare_handler
 
 folder=$(mktemp -d)
@@ -20,7 +23,7 @@ milliseconds() { date +%s%3N; }
 began=$(milliseconds)
 (cd "$folder" && exec "$target/release/synoptic" serve --bind 127.0.0.1:18080 >out.txt 2>err.txt) &
 pids+=($!)
-until curl -sf -o "$folder/ready" http://127.0.0.1:18080/readyz; do sleep 0.005; done
+PAUSE=0.005 wait_for http://127.0.0.1:18080/readyz "${pids[0]}" "$folder/err.txt"
 echo "start-up to ready, new database: $(($(milliseconds) - began)) ms"
 echo "idle memory: $(awk '/VmRSS/ { print int($2 / 1024) " MiB" }' "/proc/${pids[0]}/status")"
 echo "binary: $(du -m "$target/release/synoptic" | cut -f1) MiB"
@@ -30,7 +33,8 @@ kill "${pids[0]}" && wait "${pids[0]}" 2>/dev/null || true
 pids=($!)
 "$target/release/examples/bare_handler" &
 pids+=($!)
-until curl -sf -o "$folder/ready" http://127.0.0.1:18080/readyz && curl -sf -o "$folder/ready" http://127.0.0.1:18081/; do sleep 0.05; done
+wait_for http://127.0.0.1:18080/readyz "${pids[0]}" "$folder/err.txt"
+wait_for http://127.0.0.1:18081/ "${pids[1]}"
 key=$(grep -o 'syn_[A-Za-z0-9_-]*' "$folder/demo.txt" | head -1)
 cat >"$folder/classify.lua" <<LUA
 wrk.method = "POST"

@@ -9,6 +9,14 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/synoptic
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 parts=("$@")
 [ $# -gt 0 ] || parts=(overhead cached latency memory ledger)
+source scripts/bench/common.sh
+needs curl
+needs python3
+if [[ " ${parts[*]} " == *" latency "* ]] && ! cmp -s tests/llm/requirements.txt "$cache/llm/.installed"; then
+    echo "the small language model is missing: run scripts/install-test-tools.sh" >&2
+    exit 1
+fi
+free 18080 18081 18090 18091 18092
 cargo build --release --locked --bin synoptic --example bare_handler --example scripted_upstream --example model_load
 bin=$CARGO_TARGET_DIR/release
 
@@ -34,16 +42,17 @@ provider() { # name, port, model, more settings
 } >>"$folder/synoptic.toml"
 
 mkfifo "$folder/open"
-exec 9<>"$folder/open" # keeps the standard input of what ends with it open
-"$bin/examples/scripted_upstream" 127.0.0.1:18090 <"$folder/open" >/dev/null &
+# Keeps the standard input of what ends with it open, for as long as this script runs: nothing else has it.
+exec 9<>"$folder/open"
+"$bin/examples/scripted_upstream" 127.0.0.1:18090 <"$folder/open" >/dev/null 9>&- &
 pids+=($!)
-"$bin/examples/bare_handler" &
+"$bin/examples/bare_handler" 9>&- &
 pids+=($!)
-(cd "$folder" && LOCAL_KEY=test-key exec "$bin/synoptic" serve --bind 127.0.0.1:18080 >out.txt 2>err.txt) &
+(cd "$folder" && LOCAL_KEY=test-key exec "$bin/synoptic" serve --bind 127.0.0.1:18080 >out.txt 2>err.txt) 9>&- &
 server=$!
 pids+=("$server")
 api=http://127.0.0.1:18080
-until curl -sf -o /dev/null $api/readyz; do sleep 0.05; done
+wait_for $api/readyz "$server" "$folder/err.txt"
 field() { python3 -c 'import json, sys; value = json.load(sys.stdin)
 for name in sys.argv[1:]: value = value[name]
 print(value)' "$@"; }
@@ -59,15 +68,15 @@ echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 for part in "${parts[@]}"; do
     echo "== $part"
     case $part in
-        overhead) "$bin/examples/model_load" overhead "$key" "${CALLS:-2000}" ;;
-        cached) "$bin/examples/model_load" cached "$key" "${HITS:-40000}" ;;
+        overhead) "$bin/examples/model_load" overhead "$key" "${CALLS:-2000}" 9>&- ;;
+        cached) "$bin/examples/model_load" cached "$key" "${HITS:-40000}" 9>&- ;;
         latency)
-            python3 tests/llm/serve.py "$cache/llm" 18092 test-key smollm2 2 2048 <"$folder/open" >/dev/null 2>"$folder/llm.txt" &
+            python3 tests/llm/serve.py "$cache/llm" 18092 test-key smollm2 2 2048 <"$folder/open" >/dev/null 2>"$folder/llm.txt" 9>&- &
             pids+=($!)
-            until curl -sf -o /dev/null http://127.0.0.1:18092/health; do sleep 0.2; done
-            "$bin/examples/model_load" latency "$key"
+            wait_for http://127.0.0.1:18092/health $! "$folder/llm.txt"
+            "$bin/examples/model_load" latency "$key" 9>&-
             ;;
-        memory) "$bin/examples/model_load" memory "$key" "${REQUESTS:-200000}" "$server" ;;
+        memory) "$bin/examples/model_load" memory "$key" "${REQUESTS:-200000}" "$server" 9>&- ;;
         ledger)
             (cd "$root" && SYNOPTIC_LEDGER_REQUESTS=5000 cargo test --locked --test e2e ledger:: -- --nocapture 2>/dev/null |
                 grep -E 'answers|test result')

@@ -9,7 +9,7 @@ use crate::{
         page::{Question, check_parameters},
         problem::ApiError,
         prompt_previews::{PreviewRequest, PromptPreview},
-        prompts::{NewPrompt, Prompt, PromptChange, PromptPage},
+        prompts::{NewPrompt, Prompt, PromptChange, PromptEntry, PromptPage},
         responses::{Created, Deleted, Listed, Versioned},
     },
     services::prompts::{PromptPatch, Prompts},
@@ -36,7 +36,7 @@ impl PromptsApi {
 
     /// List prompts
     ///
-    /// In the order of creation, each at its newest version.
+    /// In the order of creation, each at its newest version, without templates and schemas.
     #[oai(path = "/", method = "get", operation_id = "listPrompts")]
     async fn list(
         &self,
@@ -54,7 +54,7 @@ impl PromptsApi {
             .list(caller.actor(), question.page(limit.0, cursor.0.as_deref())?)
             .await?;
         let (next_cursor, link) = question.next(&page)?;
-        let items = page.rows.into_iter().map(Prompt::from).collect();
+        let items = page.rows.into_iter().map(PromptEntry::from).collect();
         Ok(Listed::Ok(Json(PromptPage { items, next_cursor }), link))
     }
 
@@ -138,7 +138,7 @@ impl PromptsApi {
 
     /// List the versions of a prompt
     ///
-    /// Newest first.
+    /// Newest first, without templates and schemas.
     #[oai(path = "/:prompt/versions", method = "get", operation_id = "listPromptVersions")]
     async fn list_versions(
         &self,
@@ -160,7 +160,7 @@ impl PromptsApi {
             .list_versions(caller.actor(), &NameOrId::parse(&prompt.0), page_request)
             .await?;
         let (next_cursor, link) = question.next(&page)?;
-        let items = page.rows.into_iter().map(Prompt::from).collect();
+        let items = page.rows.into_iter().map(PromptEntry::from).collect();
         Ok(Listed::Ok(Json(PromptPage { items, next_cursor }), link))
     }
 

@@ -46,6 +46,19 @@ pub struct Prompt {
     pub updated_at: Timestamp,
 }
 
+/// A prompt at one of its versions as lists have it: without templates and schemas, of which a page could be large.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PromptEntry {
+    pub id: PromptId,
+    pub slug: Slug,
+    pub version: i64,
+    pub name: String,
+    pub description: String,
+    pub created_at: Timestamp,
+    /// When this version was made.
+    pub updated_at: Timestamp,
+}
+
 impl Prompt {
     /// What a person may choose about it.
     #[must_use]

@@ -18,7 +18,7 @@ use crate::{
 use futures_util::stream::{self, BoxStream, StreamExt};
 use poem::web::sse::Event;
 use poem_openapi::{
-    ApiResponse, Enum, Object,
+    ApiResponse, Enum, Object, Union,
     payload::{EventStream, Json},
     types::ToJSON,
 };
@@ -89,8 +89,7 @@ pub enum Asked {
         #[oai(header = "Synoptic-Budget")]
         Option<String>,
     ),
-    /// The answer. With `Accept: text/event-stream`, a stream of events: `delta` with more of its text, then `analysis` with what
-    /// is answered otherwise, or `problem`.
+    /// The answer.
     #[oai(status = 200)]
     Whole(
         Json<Analysis>,
@@ -124,9 +123,9 @@ impl Asked {
         let events = stream::unfold(follow, move |mut follow| {
             trace_id::scope(trace_id.clone(), async move {
                 let event = match follow.next().await? {
-                    Progress::Piece(text) => AnswerEvent::delta(&text),
+                    Progress::Piece(text) => AnswerEvent::Delta(Delta { text: text.to_string() }),
                     Progress::Done(given) => AnswerEvent::analysis(given),
-                    Progress::Failed(error) => AnswerEvent::problem(error),
+                    Progress::Failed(error) => AnswerEvent::Problem(error.into()),
                 };
                 Some((event, follow))
             })
@@ -197,13 +196,13 @@ impl AnalysisResult {
     }
 }
 
-/// One event of a stream; its name is that of the one field that is there.
-#[derive(Debug, Clone, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct AnswerEvent {
-    pub delta: Option<Delta>,
-    pub analysis: Option<Analysis>,
-    pub problem: Option<Problem>,
+/// The `data` of one event of a stream. The event's name says which: `delta`, any number of times, then once `analysis` or `problem`.
+#[derive(Debug, Clone, Union)]
+#[oai(one_of)]
+pub enum AnswerEvent {
+    Delta(Delta),
+    Analysis(Box<Analysis>),
+    Problem(Problem),
 }
 
 /// More of an answer's text.
@@ -213,39 +212,17 @@ pub struct Delta {
 }
 
 impl AnswerEvent {
-    const NONE: Self = Self {
-        delta: None,
-        analysis: None,
-        problem: None,
-    };
-
-    fn delta(text: &str) -> Self {
-        let delta = Some(Delta { text: text.to_owned() });
-        Self { delta, ..Self::NONE }
-    }
-
     fn analysis(given: Given) -> Self {
-        Self {
-            analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
-            ..Self::NONE
-        }
-    }
-
-    fn problem(error: Error) -> Self {
-        let problem = Some(error.into());
-        Self { problem, ..Self::NONE }
+        Self::Analysis(Box::new(std::sync::Arc::unwrap_or_clone(given.analysis).into()))
     }
 
     fn into_event(self) -> Event {
-        let named = |name: &str, json: String| Event::message(json).event_type(name);
-        match self {
-            Self { delta: Some(delta), .. } => named("delta", delta.to_json_string()),
-            Self {
-                analysis: Some(analysis),
-                ..
-            } => named("analysis", analysis.to_json_string()),
-            Self { problem, .. } => named("problem", problem.to_json_string()),
-        }
+        let name = match self {
+            Self::Delta(_) => "delta",
+            Self::Analysis(_) => "analysis",
+            Self::Problem(_) => "problem",
+        };
+        Event::message(self.to_json_string()).event_type(name)
     }
 }
 

@@ -272,11 +272,39 @@ impl Example for PromptChange {
     }
 }
 
+/// A prompt in a list, at one of its versions. A GET of the prompt, or of the version, has its templates and schemas too.
+#[derive(Debug, Clone, Object)]
+pub struct PromptEntry {
+    pub id: Uuid,
+    /// The short name for addresses.
+    pub slug: String,
+    pub version: i64,
+    pub name: String,
+    pub description: String,
+    pub created_at: OffsetDateTime,
+    /// When this version was made.
+    pub updated_at: OffsetDateTime,
+}
+
+impl From<domain::PromptEntry> for PromptEntry {
+    fn from(entry: domain::PromptEntry) -> Self {
+        Self {
+            id: entry.id.0,
+            slug: entry.slug.to_string(),
+            version: entry.version,
+            name: entry.name,
+            description: entry.description,
+            created_at: entry.created_at.as_offset_date_time(),
+            updated_at: entry.updated_at.as_offset_date_time(),
+        }
+    }
+}
+
 /// A page of prompts, or of the versions of one.
 #[derive(Debug, Clone, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct PromptPage {
-    pub items: Vec<Prompt>,
+    pub items: Vec<PromptEntry>,
     /// Where the next page begins; not there on the last page.
     pub next_cursor: Option<String>,
 }

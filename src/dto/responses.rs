@@ -59,19 +59,6 @@ pub enum Versioned<T: Type + ToJSON> {
     ),
 }
 
-/// An answer that was recorded.
-#[derive(ApiResponse)]
-pub enum Recorded<T: Type + ToJSON> {
-    /// The answer.
-    #[oai(status = 200)]
-    Ok(
-        Json<T>,
-        /// Where the answer can be read again.
-        #[oai(header = "Location")]
-        String,
-    ),
-}
-
 /// A page of a list.
 #[derive(ApiResponse)]
 pub enum Listed<T: Type + ToJSON> {

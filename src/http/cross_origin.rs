@@ -28,7 +28,8 @@ const REQUEST_HEADERS: [&str; 8] = [
     "x-csrf-token",
 ];
 /// What a page may read, beyond what it always may.
-const ANSWER_HEADERS: [&str; 8] = [
+const ANSWER_HEADERS: [&str; 10] = [
+    "cache-status",
     "etag",
     "idempotency-replayed",
     "link",
@@ -36,6 +37,7 @@ const ANSWER_HEADERS: [&str; 8] = [
     "ratelimit",
     "ratelimit-policy",
     "retry-after",
+    "synoptic-budget",
     "x-trace-id",
 ];
 

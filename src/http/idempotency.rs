@@ -26,20 +26,28 @@ const KEY_HEADER: &str = "Idempotency-Key";
 const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
-/// Operations whose requests or answers hold passwords, tokens or keys: nothing of them is kept, not even a hash.
-pub const SECRETIVE: [&str; 3] = ["/api/auth", "/api/keys", "/api/users"];
+/// Where the routes of operations begin whose requests or answers hold passwords, tokens or keys, or texts that are looked at and
+/// not stored: nothing of them is kept, not even a hash.
+const KEEPING_NOTHING: [&str; 4] = ["/api/auth", "/api/keys", "/api/prompts/{prompt}/preview", "/api/users"];
 /// The headers that belong to an answer; the others belong to one exchange.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
+
+/// Whether the operation of a route refuses the key.
+#[must_use]
+pub fn keeps_nothing(route: &str) -> bool {
+    KEEPING_NOTHING.iter().any(|beginning| route.starts_with(beginning))
+}
 
 pub async fn around<E: Endpoint + 'static>(
     context: Arc<Context>,
     next: Arc<E>,
     mut request: Request,
 ) -> Result<Response> {
-    let Some(Claim { actor, owner, key }) = claim(&request)? else {
+    let operation = context.document.operation_at("POST", request.uri().path());
+    let Some(Claim { actor, owner, key }) = claim(&request, operation.map(|operation| operation.route.as_str()))?
+    else {
         return next.call(request).await.map(IntoResponse::into_response);
     };
-    let operation = context.document.operation_at("POST", request.uri().path());
     if check(&actor.principal, operation.and_then(|operation| access(&operation.id))).is_err() {
         // The operation refuses those who may not do it, or no more, also what it once answered them.
         return next.call(request).await.map(IntoResponse::into_response);
@@ -128,7 +136,7 @@ struct Claim {
     key: String,
 }
 
-fn claim(request: &Request) -> Result<Option<Claim>> {
+fn claim(request: &Request, route: Option<&str>) -> Result<Option<Claim>> {
     let Some(header) = request.headers().get(KEY_HEADER) else {
         return Ok(None);
     };
@@ -141,10 +149,10 @@ fn claim(request: &Request) -> Result<Option<Claim>> {
     let Some(owner) = principal.id.uuid().filter(|_| request.method() == Method::POST) else {
         return Ok(None);
     };
-    if SECRETIVE.iter().any(|path| request.uri().path().starts_with(path)) {
+    if route.is_some_and(keeps_nothing) {
         return Err(into_poem_error(Error::invalid_parameter(
             KEY_HEADER,
-            "is not for this operation: its request or its answer holds a secret, of which nothing may be kept",
+            "is not for this operation: nothing of its request and its answer may be kept",
         )));
     }
     match header.to_str() {

@@ -8,6 +8,7 @@ mod cross_origin;
 mod head_timer;
 mod idempotency;
 mod intake;
+mod mending;
 pub mod openapi;
 mod pages;
 mod problems;

@@ -2,7 +2,12 @@
 
 use crate::{
     db::Tx,
-    domain::{Result, identifiers::PromptId, prompts::Prompt, text_fields::NameOrId},
+    domain::{
+        Result,
+        identifiers::PromptId,
+        prompts::{Prompt, PromptEntry},
+        text_fields::NameOrId,
+    },
     on,
 };
 
@@ -18,6 +23,17 @@ macro_rules! select {
     };
 }
 
+/// The same without templates and schemas.
+macro_rules! select_entries {
+    ($which:literal) => {
+        concat!(
+            "SELECT p.id, p.slug, v.version, v.name, v.description, p.created_at, v.created_at AS updated_at \
+             FROM prompts p JOIN prompt_versions v ON v.prompt_id = p.id ",
+            $which
+        )
+    };
+}
+
 const INSERT: &str = "INSERT INTO prompts (id, slug, version, created_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (slug) DO NOTHING";
 const INSERT_VERSION: &str =
@@ -27,9 +43,9 @@ const ADVANCE: &str = "UPDATE prompts SET slug = $2, version = $3 WHERE id = $1 
 const FIND_BY_ID: &str = select!("AND v.version = p.version WHERE p.id = $1");
 const FIND_BY_SLUG: &str = select!("AND v.version = p.version WHERE p.slug = $1");
 const FIND_VERSION: &str = select!("WHERE p.id = $1 AND v.version = $2");
-const LIST: &str = select!("AND v.version = p.version ORDER BY p.id LIMIT $1");
-const LIST_AFTER: &str = select!("AND v.version = p.version WHERE p.id > $2 ORDER BY p.id LIMIT $1");
-const LIST_VERSIONS: &str = select!("WHERE p.id = $2 AND v.version < $3 ORDER BY v.version DESC LIMIT $1");
+const LIST: &str = select_entries!("AND v.version = p.version ORDER BY p.id LIMIT $1");
+const LIST_AFTER: &str = select_entries!("AND v.version = p.version WHERE p.id > $2 ORDER BY p.id LIMIT $1");
+const LIST_VERSIONS: &str = select_entries!("WHERE p.id = $2 AND v.version < $3 ORDER BY v.version DESC LIMIT $1");
 const SLUG_TAKEN: &str = "SELECT COUNT(*) FROM prompts WHERE slug = $1 AND id <> $2";
 const COUNT_ANALYSES: &str = "SELECT COUNT(*) FROM analyses WHERE prompt_id = $1";
 const DELETE: &str = "DELETE FROM prompts WHERE id = $1";
@@ -99,7 +115,7 @@ pub async fn find_version(tx: &mut Tx, id: PromptId, version: i64) -> Result<Opt
 }
 
 /// In the order of creation, each at its newest version.
-pub async fn list(tx: &mut Tx, after: Option<PromptId>, limit: i64) -> Result<Vec<Prompt>> {
+pub async fn list(tx: &mut Tx, after: Option<PromptId>, limit: i64) -> Result<Vec<PromptEntry>> {
     match after {
         None => on!(tx, |c| sqlx::query_as(LIST).bind(limit).fetch_all(c).await),
         Some(id) => on!(tx, |c| sqlx::query_as(LIST_AFTER)
@@ -111,7 +127,7 @@ pub async fn list(tx: &mut Tx, after: Option<PromptId>, limit: i64) -> Result<Ve
 }
 
 /// The versions before `before`, newest first.
-pub async fn list_versions(tx: &mut Tx, id: PromptId, before: i64, limit: i64) -> Result<Vec<Prompt>> {
+pub async fn list_versions(tx: &mut Tx, id: PromptId, before: i64, limit: i64) -> Result<Vec<PromptEntry>> {
     on!(tx, |c| sqlx::query_as(LIST_VERSIONS)
         .bind(limit)
         .bind(id)

@@ -11,7 +11,7 @@ use crate::{
         identifiers::PromptId,
         paging::{Page, PageRequest},
         principal::{Actor, Reach},
-        prompts::{Prompt, PromptFields, Schema},
+        prompts::{Prompt, PromptEntry, PromptFields, Schema},
         text_fields::{NameOrId, Slug},
     },
     repositories::prompts,
@@ -83,7 +83,7 @@ impl Prompts {
 
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, _actor: &Actor, page: PageRequest<PromptId>) -> Result<Page<Prompt, PromptId>> {
+    pub async fn list(&self, _actor: &Actor, page: PageRequest<PromptId>) -> Result<Page<PromptEntry, PromptId>> {
         let mut tx = self.db.read().await?;
         let rows = prompts::list(&mut tx, page.after, i64::from(page.limit) + 1).await?;
         Ok(Page::from_overfetched(rows, page.limit, |row| row.id))
@@ -104,7 +104,7 @@ impl Prompts {
         _actor: &Actor,
         name: &NameOrId<PromptId>,
         page: PageRequest<i64>,
-    ) -> Result<Page<Prompt, i64>> {
+    ) -> Result<Page<PromptEntry, i64>> {
         let mut tx = self.db.read().await?;
         let prompt = find(&mut tx, name).await?;
         let before = page.after.unwrap_or(i64::MAX);

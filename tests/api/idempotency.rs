@@ -218,3 +218,21 @@ async fn a_replay_shows_what_was_made_as_it_is_now() {
     assert_eq!(again.created().body["text"], "Second.");
     assert_eq!(again.etag(), changed.etag());
 }
+
+#[tokio::test]
+async fn of_a_preview_nothing_is_kept() {
+    let app = TestApp::new().await;
+    let prompt = json!({"name": "Reply", "user": "Reply to {{ document }}"});
+    app.post("/api/prompts", prompt).await.created();
+    let body = json!({"document": {"title": "A marker: zyxwv", "text": "Another marker: vwxyz"}});
+    let preview = "/api/prompts/reply/preview";
+    post(&app, "p1", preview, body.clone())
+        .await
+        .invalid_parameter("Idempotency-Key");
+    app.post(preview, body).await.ok();
+    let bytes = app.database_bytes();
+    for marker in [b"zyxwv", b"vwxyz"] {
+        assert!(!bytes.windows(5).any(|window| window == marker), "a text is stored");
+    }
+    assert_eq!(app.stored().await["idempotency_keys"], "");
+}

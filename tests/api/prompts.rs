@@ -51,6 +51,34 @@ async fn a_new_prompt_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn lists_are_without_templates_and_schemas() {
+    let app = with_reply().await;
+    app.patch(REPLY, json!({"description": "Changed."})).await.ok();
+    for (list, entries) in [("/api/prompts".to_owned(), 1), (format!("{REPLY}/versions"), 2)] {
+        let listed = app.get(list).await;
+        assert_eq!(listed.items().len(), entries);
+        let entry = listed.items()[0].as_object().unwrap();
+        let fields: Vec<&str> = entry.keys().map(String::as_str).collect();
+        assert_eq!(
+            fields,
+            [
+                "created_at",
+                "description",
+                "id",
+                "name",
+                "slug",
+                "updated_at",
+                "version"
+            ]
+        );
+        assert_eq!(
+            (&entry["description"], &entry["version"]),
+            (&json!("Changed."), &json!(2))
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_change_makes_a_version_and_the_old_ones_stay_as_they_were() {
     let app = with_reply().await;
     let first = app.get(REPLY).await.ok().body.clone();

@@ -1,5 +1,7 @@
-//! The ledger against the upstream's own count: whole answers and streams, clients that go away in the middle, repetitions,
-//! answers out of the cache, usage that is not reported, batches. Not a token is missing, and none is too many.
+//! The ledger against the upstream's own count: whole answers and streams, clients that go away in the middle, repetitions of what
+//! was refused and of what broke off and is billed, answers out of the cache, usage that is not reported, batches. Not a token is
+//! missing, and none is too many. What is reported the upstream counts by a rule of its own; what is not is compared apart, with
+//! the estimate that it should be.
 
 use crate::{
     models::{Answer, World},
@@ -25,6 +27,13 @@ const PIECES: usize = 4;
 fn cost(input: i64, output: i64) -> i64 {
     (input * 370_000 + output * 1_900_000 + 999_999) / 1_000_000
 }
+
+/// Each call of these is reported.
+const REPORTED: [&str; 4] = ["ok", "every-few-429-5", "every-few-500-7", "drip-1"];
+/// No call of these is: it reports nothing, or breaks off or is given up before that.
+const ESTIMATED: [&str; 2] = ["no-usage", "stall-after-4"];
+/// Every fifth call breaks off in the middle, and is repeated.
+const BREAKING: &str = "every-few-resets-5";
 
 /// What the clients saw.
 #[derive(Default)]
@@ -83,14 +92,7 @@ fn requests() -> usize {
 
 #[test]
 fn the_ledger_has_what_the_upstream_counted_to_the_last_token() {
-    let models = [
-        "ok",
-        "no-usage",
-        "every-few-429-5",
-        "every-few-500-7",
-        "drip-1",
-        "stall-after-4",
-    ];
+    let models: Vec<&str> = REPORTED.into_iter().chain(ESTIMATED).chain([BREAKING]).collect();
     let world = World::new(1, &models, INPUT, OUTPUT);
     let prompt = json!({"slug": "reply", "name": "Reply", "user": "Answer {{ name }}: {{ document }}",
                         "variables": {"type": "object", "properties": {"name": {"type": "string"}}}});
@@ -124,21 +126,56 @@ fn the_ledger_has_what_the_upstream_counted_to_the_last_token() {
     let costs: i64 = calls.iter().map(|call| cost(call.input, call.output)).sum();
     assert_eq!(booked("cost_microdollars"), costs);
     assert_eq!(usize::try_from(booked("calls")).unwrap(), calls.len());
+    let breaking = world.upstream.counts(BREAKING);
+    let broken = breaking.calls - breaking.reported;
     assert_eq!(
         booked("calls"),
-        answers + gone,
-        "an answer took more than one call, or none"
+        answers + gone + broken,
+        "an answer took more than one call that went well, or none"
     );
     assert_eq!(booked("cache_hits"), given_again);
-    // Those that do not report what was used, and those that were given up.
-    let estimated = world.upstream.counts("no-usage").calls + gone;
+    // Those that do not report what was used, those that were given up, and those that broke off.
+    let estimated = world.upstream.counts("no-usage").calls + gone + broken;
     assert_eq!(booked("estimated_calls"), estimated);
+    compare_each_model(&world);
     // Every kind took place.
     assert!(upstream.calls > booked("calls"), "nothing was repeated");
     assert!(
-        gone > 0 && given_again > 0 && failed * 50 < i64::try_from(count).unwrap(),
+        gone > 0 && given_again > 0 && broken > 0 && failed * 50 < i64::try_from(count).unwrap(),
         "{ledger}"
     );
+}
+
+/// Of each model, what is reported is booked as the upstream counted it by its own rule, and what is not as it should be estimated.
+fn compare_each_model(world: &World) {
+    let report = world.api("GET", "/api/usage?group_by=model", "");
+    let lines = report["items"].as_array().unwrap();
+    let line = |model: &str| {
+        lines
+            .iter()
+            .find(|line| line["model"] == model)
+            .unwrap_or_else(|| panic!("{report}"))
+    };
+    let booked = |model: &str, field: &str| line(model)[field].as_i64().unwrap_or_else(|| panic!("{report}"));
+    for model in REPORTED.into_iter().chain(ESTIMATED).chain([BREAKING]) {
+        let counted = world.upstream.counts(model);
+        assert_eq!(
+            (booked(model, "input_tokens"), booked(model, "output_tokens")),
+            (counted.input, counted.output),
+            "{model}"
+        );
+        assert_eq!(
+            booked(model, "calls") - booked(model, "estimated_calls"),
+            counted.reported,
+            "{model}"
+        );
+    }
+    for model in REPORTED {
+        assert_eq!(booked(model, "estimated_calls"), 0, "{model}");
+    }
+    for model in ESTIMATED {
+        assert_eq!(world.upstream.counts(model).reported, 0, "{model}");
+    }
 }
 
 /// What was given again is in the ledger within about a second, and what was given up once the server has noticed.
@@ -178,9 +215,13 @@ fn send(world: &World, seen: &Seen, number: usize) {
             "/api/summarize",
             json!({"text": text, "engine": "upstream/every-few-429-5"}),
         ),
-        8 | 9 => whole(
+        8 => whole(
             "/api/summarize",
             json!({"text": text, "engine": "upstream/every-few-500-7"}),
+        ),
+        9 => whole(
+            "/api/summarize",
+            json!({"text": text, "engine": format!("upstream/{BREAKING}")}),
         ),
         10 => whole("/api/summarize", json!({"text": text, "engine": "upstream/no-usage"})),
         11 => whole(

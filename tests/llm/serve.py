@@ -1,6 +1,9 @@
-"""Serves the small model with llama.cpp's own server until standard input ends.
+"""Serves the small model with llama.cpp's own server until standard input ends. Once the model is loaded, the server's address is
+written to standard output, as a line.
 
 serve.py FOLDER PORT KEY ALIAS SLOTS TOKENS_PER_SLOT
+
+With 0 as the port, a free one is taken.
 """
 
 import os
@@ -27,6 +30,7 @@ params.offline = True
 params.ui = False
 
 server = xllamacpp.Server(params)
+print(server.listening_address, flush=True)
 sys.stdin.read()
 # Nothing is to be kept, and a generation that is under way is not waited for.
 os._exit(0)

@@ -2,11 +2,13 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 /// What installs it.
@@ -27,6 +29,10 @@ impl Server {
     /// Starts it and waits until the model is loaded.
     #[expect(clippy::disallowed_methods, reason = "the server is a program of its own")]
     pub fn start() -> Self {
+        assert!(
+            runs_here(),
+            "the tests' language model runs on Linux on x86-64 with AVX2, which this machine is not"
+        );
         let (folder, sources) = (folder(), sources());
         let installed = std::fs::read(folder.join(".installed")).unwrap_or_default();
         let wanted = std::fs::read(sources.join("requirements.txt")).expect("the list of wheels is there");
@@ -35,47 +41,52 @@ impl Server {
             "{} has not the language model of tests/llm/requirements.txt: {INSTALL}",
             folder.display()
         );
-        let address = free_address();
-        let log = std::env::temp_dir().join(format!("synoptic-llama-{}.log", address.port()));
-        let child = Command::new("python3")
+        let log = std::env::temp_dir().join(format!("synoptic-llama-{}.log", std::process::id()));
+        let mut child = Command::new("python3")
             .arg(sources.join("serve.py"))
             .arg(&folder)
-            .args([&address.port().to_string(), KEY, MODEL, "2", &CONTEXT.to_string()])
+            .args(["0", KEY, MODEL, "2", &CONTEXT.to_string()])
             // Threads that wait for each other would take the cores from the program under test.
             .env("OMP_WAIT_POLICY", "passive")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log can be written"))
             .spawn()
             .unwrap_or_else(|error| panic!("python3 cannot be started ({error}): {INSTALL}"));
-        let server = Self { address, _child: child };
-        server.wait_until_loaded(&log);
+        let address = address_from(child.stdout.take().expect("it is piped"));
+        if address.is_none() {
+            drop(child.kill());
+        }
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
         drop(std::fs::remove_file(&log));
-        server
-    }
-
-    fn wait_until_loaded(&self, log: &Path) {
-        let end = Instant::now() + PATIENCE;
-        while self.health() != Some(200) {
-            assert!(
-                Instant::now() < end,
-                "the model's server is not ready after a minute; its log: {}",
-                std::fs::read_to_string(log).unwrap_or_default()
-            );
-            std::thread::sleep(Duration::from_millis(50));
+        Self {
+            address: address
+                .unwrap_or_else(|| panic!("the model's server ended, or took over a minute; its log: {said}")),
+            _child: child,
         }
     }
+}
 
-    /// 503 while it loads the model.
-    fn health(&self) -> Option<u16> {
-        let mut socket = TcpStream::connect(self.address).ok()?;
-        socket
-            .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            .ok()?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).ok()?;
-        answer.split(' ').nth(1)?.parse().ok()
-    }
+/// What the server says once the model is loaded; `None` when it ends before, or takes too long.
+fn address_from(output: ChildStdout) -> Option<SocketAddr> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        drop(BufReader::new(output).read_line(&mut line));
+        drop(sender.send(line));
+    });
+    let line = receiver.recv_timeout(PATIENCE).ok()?;
+    line.trim().strip_prefix("http://")?.parse().ok()
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn runs_here() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn runs_here() -> bool {
+    false
 }
 
 /// Where `scripts/install-test-tools.sh` puts it.
@@ -90,9 +101,4 @@ fn folder() -> PathBuf {
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/llm")
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it listens")
 }

@@ -1,8 +1,10 @@
 //! A server of OpenAI's protocol that does what the name of the model says: answers at once, or fails in one of the ways that
-//! providers fail in. It keeps its own exact count of calls, tokens and connections. Test programs and examples include it by path.
+//! providers fail in. It keeps its own exact count of calls, tokens and connections: what it reports it counts by a rule of its own,
+//! and what it does not report is what an estimate should be. Test programs and examples include it by path.
 
 mod http;
 mod script;
+mod tokens;
 
 pub use script::Reply;
 
@@ -18,7 +20,6 @@ use std::{
     },
     time::Duration,
 };
-use synoptic::engines::tokenizer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -39,17 +40,20 @@ pub struct Upstream {
 pub struct Counts {
     /// All requests, refused ones too.
     pub calls: i64,
+    /// The requests whose usage was reported.
+    pub reported: i64,
     /// Of the requests that were not refused.
     pub input: i64,
     /// What was sent of answers, finished or not.
     pub output: i64,
 }
 
-/// What one request that was not refused took.
+/// What one request that was not refused took: as it was reported or, without a report, as Synoptic's own tokenizer estimates it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Call {
     pub input: i64,
     pub output: i64,
+    pub reported: bool,
 }
 
 /// A request as it came.
@@ -65,8 +69,10 @@ type Answering = Box<dyn Fn(&Value) -> Reply + Send + Sync>;
 
 #[derive(Default)]
 struct State {
-    counts: Mutex<BTreeMap<String, Counts>>,
-    calls: Mutex<Vec<Call>>,
+    /// How many requests of each model came, refused ones too.
+    asked: Mutex<BTreeMap<String, i64>>,
+    /// Those that were not refused, with their models.
+    calls: Mutex<Vec<(String, Call)>>,
     open: AtomicUsize,
     accepted: AtomicUsize,
     last: Mutex<Option<Seen>>,
@@ -116,23 +122,12 @@ impl Upstream {
 
     /// Of one model.
     pub fn counts(&self, model: &str) -> Counts {
-        self.state
-            .counts
-            .lock()
-            .unwrap()
-            .get(model)
-            .copied()
-            .unwrap_or_default()
+        self.state.counts(|name| name == model)
     }
 
     /// Of all models together.
     pub fn total(&self) -> Counts {
-        let counts = self.state.counts.lock().unwrap();
-        counts.values().fold(Counts::default(), |total, counts| Counts {
-            calls: total.calls + counts.calls,
-            input: total.input + counts.input,
-            output: total.output + counts.output,
-        })
+        self.state.counts(|_| true)
     }
 
     /// From now on, requests are counted and wait.
@@ -147,7 +142,7 @@ impl Upstream {
 
     /// Every request that was not refused, in the order in which they came.
     pub fn calls(&self) -> Vec<Call> {
-        self.state.calls.lock().unwrap().clone()
+        self.state.calls.lock().unwrap().iter().map(|(_, call)| *call).collect()
     }
 
     pub fn open_connections(&self) -> usize {
@@ -173,23 +168,56 @@ impl Drop for Upstream {
 impl State {
     /// Counts a call and returns how many there were of the model before it.
     fn count_call(&self, model: &str) -> i64 {
-        let mut counts = self.counts.lock().unwrap();
-        let counts = counts.entry(model.to_owned()).or_default();
-        counts.calls += 1;
-        counts.calls - 1
+        let mut asked = self.asked.lock().unwrap();
+        let asked = asked.entry(model.to_owned()).or_default();
+        *asked += 1;
+        *asked - 1
     }
 
     /// Counts the input of a request and returns its place among the calls.
     fn count_input(&self, model: &str, input: i64) -> usize {
-        self.counts.lock().unwrap().entry(model.to_owned()).or_default().input += input;
+        let call = Call {
+            input,
+            ..Call::default()
+        };
         let mut calls = self.calls.lock().unwrap();
-        calls.push(Call { input, output: 0 });
+        calls.push((model.to_owned(), call));
         calls.len() - 1
     }
 
-    fn count_output(&self, model: &str, call: usize, output: i64) {
-        self.counts.lock().unwrap().entry(model.to_owned()).or_default().output += output;
-        self.calls.lock().unwrap()[call].output += output;
+    /// What was said so far, unless there was a report.
+    fn count_output(&self, call: usize, said: &str) {
+        let output = tokens::estimated(said);
+        let (_, call) = &mut self.calls.lock().unwrap()[call];
+        if !call.reported {
+            call.output = output;
+        }
+    }
+
+    fn report(&self, call: usize, input: i64, output: i64) {
+        self.calls.lock().unwrap()[call].1 = Call {
+            input,
+            output,
+            reported: true,
+        };
+    }
+
+    fn counts(&self, is_meant: impl Fn(&str) -> bool) -> Counts {
+        let asked = self.asked.lock().unwrap();
+        let mut counts = Counts {
+            calls: asked
+                .iter()
+                .filter(|(name, _)| is_meant(name))
+                .map(|(_, calls)| calls)
+                .sum(),
+            ..Counts::default()
+        };
+        for (_, call) in self.calls.lock().unwrap().iter().filter(|(name, _)| is_meant(name)) {
+            counts.reported += i64::from(call.reported);
+            counts.input += call.input;
+            counts.output += call.output;
+        }
+        counts
     }
 
     fn reply(&self, body: &Value) -> Reply {
@@ -245,20 +273,19 @@ impl Connection {
         if !self.turn().await {
             return false;
         }
-        let input = input_tokens(&body);
         if let Some(refusal) = script::refusal(&model, call) {
             return self.socket.write_all(&refusal).await.is_ok();
         }
+        let (model_now, reply) = (script::in_call(&model, call), self.state.reply(&body));
+        let steps = script::steps(model_now, &body, &reply, tokens::reported_input(&body));
         // Counted before the first byte goes out, so that whoever has the answer finds it counted.
-        let call = self.state.count_input(&model, input);
-        let steps = script::steps(&model, &body, &self.state.reply(&body), input);
-        self.act(&model, call, steps).await
+        let call = self.state.count_input(&model, tokens::estimated_input(&body));
+        self.act(call, steps).await
     }
 
-    async fn act(&mut self, model: &str, call: usize, steps: Vec<Step>) -> bool {
+    async fn act(&mut self, call: usize, steps: Vec<Step>) -> bool {
         let mut out = Vec::new();
         let mut said = String::new();
-        let mut counted = 0;
         for step in steps {
             match step {
                 Step::Bytes(bytes) => out.extend(bytes),
@@ -266,15 +293,16 @@ impl Connection {
                     said.push_str(&text);
                     out.extend(bytes);
                 }
+                Step::Report { input, output } => self.state.report(call, input, output),
                 Step::Pause(pause) => {
-                    self.count_output(model, call, &said, &mut counted);
+                    self.state.count_output(call, &said);
                     if self.socket.write_all(&out).await.is_err() || !self.wait(pause).await {
                         return false;
                     }
                     out.clear();
                 }
                 Step::Reset => {
-                    self.count_output(model, call, &said, &mut counted);
+                    self.state.count_output(call, &said);
                     drop(self.socket.write_all(&out).await);
                     // What was sent is read before the connection is gone.
                     sleep(Duration::from_millis(20)).await;
@@ -283,14 +311,8 @@ impl Connection {
                 }
             }
         }
-        self.count_output(model, call, &said, &mut counted);
+        self.state.count_output(call, &said);
         self.socket.write_all(&out).await.is_ok()
-    }
-
-    fn count_output(&self, model: &str, call: usize, said: &str, counted: &mut i64) {
-        let tokens = tokenizer::count(said);
-        self.state.count_output(model, call, tokens - *counted);
-        *counted = tokens;
     }
 
     /// Waits while requests are held; whether the client is still there afterwards.
@@ -318,14 +340,4 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.state.open.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-fn input_tokens(body: &Value) -> i64 {
-    let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = |message: &Value, field: &str| message[field].as_str().unwrap_or_default().to_owned();
-    let messages: Vec<(String, String)> = messages
-        .iter()
-        .map(|message| (text(message, "role"), text(message, "content")))
-        .collect();
-    tokenizer::count_messages(messages.iter().map(|(role, content)| (role.as_str(), content.as_str())))
 }

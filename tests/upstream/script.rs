@@ -1,9 +1,8 @@
 //! What the server does for each name of a model. A number at the end of a name is its parameter.
 
-use super::http;
+use super::{http, tokens};
 use serde_json::{Value, json};
 use std::time::Duration;
-use synoptic::engines::tokenizer;
 
 /// What a model says.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +17,11 @@ pub enum Step {
     Bytes(Vec<u8>),
     /// A piece of the answer's text, and how it is sent.
     Piece(String, Vec<u8>),
+    /// From here on the client knows what the call used.
+    Report {
+        input: i64,
+        output: i64,
+    },
     /// Sends what there is and waits; a client that goes away ends everything.
     Pause(Duration),
     /// Sends what there is and breaks the connection.
@@ -119,6 +123,14 @@ pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
     }
 }
 
+/// What a model is in this call of it (the how manieth, from 0).
+pub fn in_call(model: &str, call: i64) -> &str {
+    match parameter(model) {
+        ("every-few-resets", number) if call % number == 0 => "reset-midway",
+        _ => model,
+    }
+}
+
 /// `stall-after-3` is `stall-after` and 3.
 fn parameter(model: &str) -> (&str, i64) {
     model
@@ -182,7 +194,8 @@ impl Answer {
             && i64::try_from(reply.text.len()).is_ok_and(|length| length > most)
         {
             let text = |tokens: &[(String, f64)]| tokens.iter().map(|(token, _)| token.as_str()).collect::<String>();
-            while tokenizer::count(&text(&tokens)) > most {
+            // By the estimate too, which is never more than could be set aside.
+            while tokens::reported(&text(&tokens)).max(tokens::estimated(&text(&tokens))) > most {
                 tokens.pop();
                 finish = "length";
             }
@@ -207,6 +220,12 @@ impl Answer {
                "prompt_tokens_details": {"cached_tokens": 0}})
     }
 
+    /// That usage was sent.
+    fn report(&self, output: i64) -> Step {
+        let input = self.input;
+        Step::Report { input, output }
+    }
+
     fn logprobs(&self, tokens: &[(String, f64)]) -> Value {
         if !self.with_logprobs {
             return Value::Null;
@@ -226,8 +245,11 @@ impl Answer {
                             "finish_reason": self.finish, "logprobs": self.logprobs(&self.tokens)});
         let mut body =
             json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
+        let mut report = None;
         if self.with_usage {
-            body["usage"] = self.usage(tokenizer::count(&text));
+            let output = tokens::reported(&text);
+            body["usage"] = self.usage(output);
+            report = Some(self.report(output));
         }
         let body = body.to_string();
         match name {
@@ -241,7 +263,10 @@ impl Answer {
                 text,
                 http::whole(200, &[], &format!("{body}{}", " ".repeat(4 << 20))),
             )],
-            _ => vec![Step::Piece(text, http::whole(200, &[], &body))],
+            _ => {
+                let answer = Step::Piece(text, http::whole(200, &[], &body));
+                report.into_iter().chain([answer]).collect()
+            }
         }
     }
 
@@ -268,7 +293,9 @@ impl Answer {
                 "logprobs": self.logprobs(std::slice::from_ref(token))
             }]));
             if name == "usage-everywhere" {
-                chunk["usage"] = self.usage(tokenizer::count(&said));
+                let output = tokens::reported(&said);
+                chunk["usage"] = self.usage(output);
+                steps.push(self.report(output));
             }
             match name {
                 "stall-after" | "unwell-after" if i64::try_from(place) == Ok(number) => {
@@ -341,6 +368,7 @@ impl Answer {
     }
 
     fn ending(&self, name: &str, said: &str, steps: &mut Vec<Step>, of_choices: impl Fn(Value) -> Value) {
+        let mut report = None;
         let mut add = |data: &str| {
             steps.push(Step::Bytes(http::event(data)));
             if name == "duplicate-chunks" {
@@ -354,13 +382,16 @@ impl Answer {
             add(&of_choices(json!([{"index": 0, "delta": {}, "finish_reason": self.finish}])).to_string());
             if self.with_usage {
                 let mut chunk = of_choices(json!([]));
-                chunk["usage"] = self.usage(tokenizer::count(said));
+                let output = tokens::reported(said);
+                chunk["usage"] = self.usage(output);
                 add(&chunk.to_string());
+                report = Some(self.report(output));
             }
         }
         if name != "no-done" {
             add("[DONE]");
         }
+        steps.extend(report);
         steps.push(Step::Bytes(http::LAST_CHUNK.to_vec()));
     }
 }

@@ -153,6 +153,13 @@ impl<'a> Operation<'a> {
         )
     }
 
+    /// The headers that its answers may have, in small letters.
+    pub fn headers(&self) -> Vec<String> {
+        let answers = self.definition["responses"].as_object().into_iter().flatten();
+        let headers = answers.filter_map(|(_, answer)| answer["headers"].as_object());
+        headers.flatten().map(|(name, _)| name.to_lowercase()).collect()
+    }
+
     /// The headers that an answer promises.
     pub fn promised_headers(&self, status: u16) -> Vec<String> {
         let headers = self.definition["responses"][status.to_string()]["headers"].as_object();
