@@ -350,3 +350,4 @@ fn request() -> ChatRequest {
         logprobs: false,
     }
 }
+        marks: Vec::new(),

@@ -18,6 +18,8 @@ pub struct ChatRequest {
     pub format: ChatFormat,
     /// Whether the probability of each token is wanted.
     pub logprobs: bool,
+    /// The random marks around the data in the messages, which are not for people and no part of an answer.
+    pub marks: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

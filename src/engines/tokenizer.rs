@@ -117,3 +117,5 @@ mod tests {
         }
     }
 }
+            marks: Vec::new(),
+            marks: Vec::new(),

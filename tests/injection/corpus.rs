@@ -200,6 +200,7 @@ pub fn labels() -> Vec<Label> {
         (
             "emergency",
             "Emergency",
+        marks: vec![rendered.marker],
             "People are in danger: fire, gas, injuries, threats. Urgent help is needed.",
         ),
         (

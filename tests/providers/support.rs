@@ -126,6 +126,7 @@ pub fn listening() -> (CallContext, Arc<Mutex<Vec<String>>>) {
             pieces.lock().unwrap().push(piece.to_owned());
         })),
     };
+        marks: Vec::new(),
     (context, heard)
 }
 
