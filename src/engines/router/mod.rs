@@ -279,7 +279,7 @@ impl Router {
         }
         let saved = plan.candidates.iter().find_map(Candidate::as_model).map(|model| {
             model.handle.prices().cost(Tokens {
-                input: tokenizer::count(text),
+                input: tokenizer::rough_count(text),
                 cached_input: 0,
                 output: TOKENS_OF_A_LABEL,
             })
