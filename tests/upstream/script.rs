@@ -105,6 +105,7 @@ pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
         "down-for" => error(503, "server_error", Value::Null, &[("retry-after", number.to_string())]),
         "failing" if call < number => error(500, "server_error", Value::Null, &[]),
         "status" => error(number as u16, "some_error", Value::Null, &[]),
+        "out-of-quota" => error(429, "insufficient_quota", json!("insufficient_quota"), &[]),
         "unauthorized" => error(401, "invalid_request_error", json!("invalid_api_key"), &[]),
         "context-exceeded" => error(400, "invalid_request_error", json!("context_length_exceeded"), &[]),
         "context-exceeded-llama" => error(400, "exceed_context_size_error", json!(400), &[]),
@@ -139,12 +140,23 @@ pub fn steps(model: &str, body: &Value, reply: &Reply, input: i64) -> Vec<Step> 
         }
         _ => {}
     }
-    let answer = Answer::new(name, body, reply, input);
+    let answer = Answer::new((name, number), body, reply, input);
     if body["stream"] == true && name != "not-a-stream" {
         answer.streamed(name, number)
     } else {
         answer.whole(name)
     }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Usual,
+    /// The report says that the answer took nothing.
+    SaysZero,
+    /// It is the model's refusal, in a field of its own.
+    Refusal,
+    /// Fields are null, and said under two names.
+    OddFields,
 }
 
 /// An answer that is about to be sent.
@@ -154,12 +166,16 @@ struct Answer {
     input: i64,
     with_logprobs: bool,
     with_usage: bool,
+    /// What the model thought, in tokens that only the total of a report has.
+    hidden: i64,
+    /// In which form it is said.
+    form: Form,
     /// Whether the request says `poison`.
     is_poisoned: bool,
 }
 
 impl Answer {
-    fn new(name: &str, body: &Value, reply: &Reply, input: i64) -> Self {
+    fn new((name, number): (&str, i64), body: &Value, reply: &Reply, input: i64) -> Self {
         let most = [&body["max_tokens"], &body["max_completion_tokens"]]
             .into_iter()
             .find_map(Value::as_i64)
@@ -192,6 +208,13 @@ impl Answer {
             finish,
             input,
             with_logprobs: body["logprobs"] == true,
+            hidden: if name == "hidden-reasoning" { number } else { 0 },
+            form: match name {
+                "usage-says-zero" => Form::SaysZero,
+                "refusal" => Form::Refusal,
+                "odd-fields" => Form::OddFields,
+                _ => Form::Usual,
+            },
             with_usage: (body["stream"] != true || body["stream_options"]["include_usage"] == true)
                 && !matches!(name, "no-usage" | "long-tokens"),
             is_poisoned: body["messages"].to_string().contains("poison"),
@@ -203,8 +226,28 @@ impl Answer {
     }
 
     fn usage(&self, output: i64) -> Value {
-        json!({"prompt_tokens": self.input, "completion_tokens": output, "total_tokens": self.input + output,
+        let output = if self.form == Form::SaysZero { 0 } else { output };
+        json!({"prompt_tokens": self.input, "completion_tokens": output,
+               "total_tokens": self.input + output + self.hidden,
                "prompt_tokens_details": {"cached_tokens": 0}})
+    }
+
+    fn said(&self, text: &str) -> Value {
+        if self.form == Form::Refusal {
+            json!({"role": "assistant", "content": null, "refusal": text})
+        } else if self.form == Form::OddFields {
+            json!({"role": "assistant", "content": text, "reasoning": null, "reasoning_content": null})
+        } else {
+            json!({"role": "assistant", "content": text})
+        }
+    }
+
+    fn index(&self) -> Value {
+        if self.form == Form::OddFields {
+            Value::Null
+        } else {
+            json!(0)
+        }
     }
 
     fn logprobs(&self, tokens: &[(String, f64)]) -> Value {
@@ -214,6 +257,11 @@ impl Answer {
         let content: Vec<Value> = tokens
             .iter()
             .map(|(token, logprob)| {
+                let logprob = if self.form == Form::OddFields {
+                    Value::Null
+                } else {
+                    json!(logprob)
+                };
                 json!({"token": token, "logprob": logprob, "bytes": token.as_bytes(), "top_logprobs": []})
             })
             .collect();
@@ -222,7 +270,7 @@ impl Answer {
 
     fn whole(self, name: &str) -> Vec<Step> {
         let text = self.text();
-        let choice = json!({"index": 0, "message": {"role": "assistant", "content": text},
+        let choice = json!({"index": self.index(), "message": self.said(&text),
                             "finish_reason": self.finish, "logprobs": self.logprobs(&self.tokens)});
         let mut body =
             json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
@@ -264,7 +312,7 @@ impl Answer {
         for (place, token) in self.tokens.iter().enumerate() {
             said.push_str(&token.0);
             let mut chunk = of_choices(json!([{
-                "index": 0, "delta": {"content": token.0}, "finish_reason": null,
+                "index": self.index(), "delta": self.said(&token.0), "finish_reason": null,
                 "logprobs": self.logprobs(std::slice::from_ref(token))
             }]));
             if name == "usage-everywhere" {

@@ -366,6 +366,7 @@ fn given_up() -> ChatFailure {
         kind: FailureKind::Cancelled,
         detail: "it was given up while it waited".to_owned(),
         used: Used::default(),
+        alive: false,
         began: false,
     }
 }
