@@ -5,6 +5,7 @@ mod asked;
 mod candidates;
 mod failures;
 mod hedging;
+mod observing;
 mod plan;
 mod turns;
 
@@ -28,7 +29,7 @@ use crate::{
         usage::{Tokens, Usage},
     },
     engines::tokenizer,
-    telemetry::{CallUse, Metrics, Share},
+    telemetry::{Metrics, Share},
 };
 use asked::Asked;
 use candidates::{Said, answer_of};
@@ -116,26 +117,12 @@ impl Router {
     /// # Errors
     /// In words, when a provider cannot be reached as it is configured, or a route names an engine that is not there.
     pub fn new(providers: &[config::Provider], routes: &config::Routes, metrics: &Metrics) -> anyhow::Result<Self> {
-        let of_attempts = metrics.clone();
-        let observer: super::provider::Observer = Arc::new(move |attempt| {
-            of_attempts
-                .models()
-                .model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
-            if let Some(after) = attempt.first_piece_after {
-                of_attempts.models().first_piece(&attempt.engine, &attempt.model, after);
-            }
-            let used = CallUse {
-                input: attempt.used.tokens.input,
-                cached_input: attempt.used.tokens.cached_input,
-                output: attempt.used.tokens.output,
-                cost: attempt.cost.0,
-            };
-            of_attempts.models().model_used(&attempt.engine, &attempt.model, used);
-        });
+        let observer = observing::observer(metrics);
         let providers = providers
             .iter()
             .map(|settings| Provider::new(settings, Arc::clone(&observer)).map_err(anyhow::Error::msg))
             .collect::<anyhow::Result<Arc<[_]>>>()?;
+        observing::announce(metrics, &providers);
         let mut plans = BTreeMap::new();
         for (name, route) in routes.named() {
             let plan =
@@ -213,7 +200,13 @@ impl Router {
             };
             let asked = if let Some((after, other)) = beside {
                 let work = hedged((model, other), after, &self.embedded, question, &asking);
-                Box::pin(turn.of(work)).await
+                let asked = Box::pin(turn.of(work)).await;
+                if asked.was_asked(other) {
+                    self.metrics
+                        .providers()
+                        .hedged(other.provider.name(), other.handle.name());
+                }
+                asked
             } else {
                 let work = async { Asked::one(model, answer_of(model, &self.embedded, question, &asking).await) };
                 Box::pin(turn.of(work)).await
