@@ -117,6 +117,14 @@ impl Router {
     /// # Errors
     /// In words, when a provider cannot be reached as it is configured, or a route names an engine that is not there.
     pub fn new(providers: &[config::Provider], routes: &config::Routes, metrics: &Metrics) -> anyhow::Result<Self> {
+        for (provider, model) in config::without_prices(providers) {
+            tracing::warn!(
+                engine = provider,
+                model,
+                "the model has no prices: its calls count as free, and no budget of money holds them; `input` and `output` of \"0\" \
+                 say that this is meant"
+            );
+        }
         let observer = observing::observer(metrics);
         let providers = providers
             .iter()
