@@ -333,6 +333,10 @@ fn answered(model: &ModelInUse, said: Said, usage: Usage) -> Answered {
 
 fn note(model: &ModelInUse, error: &TaskError, failures: &mut Failures) {
     let words = in_words(model.provider.name(), error);
-    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
+    let detail = match error {
+        TaskError::Failed { detail, .. } => detail.as_str(),
+        _ => "",
+    };
+    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, detail, "an engine did not answer");
     failures.add(words, error);
 }
