@@ -39,8 +39,11 @@ const BLAMED: usize = 10;
 const FAILURES: u32 = 5;
 
 /// A fault of docs/providers.md, with what is documented there.
+#[derive(Clone, Copy)]
 struct Fault {
     model: &'static str,
+    /// Whether the provider streams.
+    streaming: bool,
     outcome: &'static str,
     /// With two repetitions.
     attempts: u32,
@@ -54,9 +57,18 @@ const fn answered(model: &'static str) -> Fault {
 const fn fault(model: &'static str, outcome: &'static str, attempts: u32, counts_against: bool) -> Fault {
     Fault {
         model,
+        streaming: true,
         outcome,
         attempts,
         counts_against,
+    }
+}
+
+/// The same at a provider whose answers come in one piece.
+const fn whole(fault: Fault) -> Fault {
+    Fault {
+        streaming: false,
+        ..fault
     }
 }
 
@@ -73,14 +85,21 @@ const FAULTS: &[Fault] = &[
     answered("not-a-stream"),
     answered("wrong-label"),
     answered("content-filter"),
+    answered("refusal"),
+    answered("odd-fields"),
+    answered("usage-says-zero"),
+    answered("hidden-reasoning-40"),
     answered("drip-20"),
     fault("nobody", "unreachable", 3, true),
+    fault("unknown-host", "unreachable", 3, true),
     fault("reset-before", "unreachable", 3, true),
     fault("status-429", "rate_limited", 3, true),
     fault("busy-for-1", "rate_limited", 3, true),
     fault("busy-for-30", "rate_limited", 1, true),
     fault("down-for-1", "server_error", 3, true),
     fault("down-for-30", "server_error", 1, true),
+    fault("status-408", "server_error", 3, true),
+    fault("out-of-quota", "out_of_quota", 1, true),
     fault("status-500", "server_error", 3, true),
     fault("endless-refusal", "server_error", 3, true),
     fault("error-in-stream", "server_error", 3, true),
@@ -99,12 +118,46 @@ const FAULTS: &[Fault] = &[
     fault("overlong", "broken", 3, true),
     fault("endless-line", "broken", 3, true),
     fault("cancelled", "cancelled", 1, false),
+    whole(answered("ok")),
+    whole(answered("no-usage")),
+    whole(answered("usage-says-zero")),
+    whole(answered("hidden-reasoning-40")),
+    whole(answered("refusal")),
+    whole(answered("odd-fields")),
+    whole(fault("reset-before", "unreachable", 3, true)),
+    whole(fault("status-429", "rate_limited", 3, true)),
+    whole(fault("status-500", "server_error", 3, true)),
+    whole(fault("context-exceeded", "context_exceeded", 1, false)),
+    whole(fault("hang", "timed_out", 1, true)),
+    whole(fault("reset-midway", "broken", 3, true)),
+    whole(fault("truncated-json", "broken", 3, true)),
+    whole(fault("overlong", "broken", 3, true)),
 ];
+/// What only the total of a report says that a model thought, in tokens.
+const HIDDEN: i64 = 40;
 
 impl Fault {
-    /// Whether fewer tokens may be booked than were sent: an estimate ends at what was asked for.
-    fn is_cut_off(&self) -> bool {
-        matches!(self.model, "long-tokens" | "overlong")
+    /// How many tokens of output are booked for so many calls, of which the upstream counted `sent`.
+    fn output(&self, attempts: i64, sent: i64) -> i64 {
+        let most = attempts * i64::from(request().max_output_tokens);
+        let is_unseen = matches!(self.model, "reset-before" | "hang" | "reset-midway" | "truncated-json");
+        match self.model {
+            // An estimate ends at what was asked for.
+            "long-tokens" | "overlong" => most,
+            "hidden-reasoning-40" => sent + attempts * HIDDEN,
+            // Of an answer in one piece that did not come, all of it counts.
+            _ if is_unseen && !self.streaming => most,
+            _ => sent,
+        }
+    }
+
+    fn has_no_server(&self) -> bool {
+        matches!(self.model, "nobody" | "unknown-host")
+    }
+
+    fn name(&self) -> String {
+        let how = if self.streaming { "" } else { ", in one piece" };
+        format!("{}{how}", self.model)
     }
 
     /// As the upstream knows it.
@@ -123,10 +176,15 @@ impl Fault {
 
     fn provider(&self, upstream: &Upstream) -> Arc<Provider> {
         let patience = if self.outcome == "timed_out" { 1 } else { 60 };
-        let nobody = "http://127.0.0.1:9/v1".to_owned();
+        let base_url = match self.model {
+            "nobody" => "http://127.0.0.1:9/v1".to_owned(),
+            "unknown-host" => "http://nobody.invalid/v1".to_owned(),
+            _ => upstream.base_url(),
+        };
         let settings = json!({
             "name": "upstream",
-            "base_url": if self.model == "nobody" { nobody } else { upstream.base_url() },
+            "base_url": base_url,
+            "streaming": self.streaming,
             "first_piece_timeout_seconds": patience,
             "silence_timeout_seconds": patience,
             "timeout_seconds": 3 * patience,
@@ -195,7 +253,7 @@ async fn one(fault: &Fault, runs: usize) -> usize {
     let (booked, held, attempts) = books.closed();
     println!(
         "| {} | {} | {counted:?} | {attempts} | {} + {} | {} + {} | {held} | {tasks_left} | {connections_left} | {:.1} |",
-        fault.model,
+        fault.name(),
         fault.outcome,
         booked.input,
         booked.output,
@@ -203,26 +261,18 @@ async fn one(fault: &Fault, runs: usize) -> usize {
         counts.output,
         began.elapsed().as_secs_f64()
     );
-    let name = fault.model;
+    let name = fault.name();
     assert_eq!(
         (held, tasks_left, connections_left),
         (0, 0, 0),
         "{name} leaves something behind"
     );
     assert!(
-        fault.model == "nobody" || attempts == counts.calls,
+        fault.has_no_server() || attempts == counts.calls,
         "{name}: an attempt is not booked"
     );
     assert_eq!(booked.input, counts.input, "{name}");
-    if fault.is_cut_off() {
-        assert_eq!(
-            booked.output,
-            attempts * i64::from(request().max_output_tokens),
-            "{name}"
-        );
-    } else {
-        assert_eq!(booked.output, counts.output, "{name}");
-    }
+    assert_eq!(booked.output, fault.output(attempts, counts.output), "{name}");
     drop(upstream);
     while tasks() > before {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -348,5 +398,6 @@ fn request() -> ChatRequest {
         temperature: None,
         format: ChatFormat::Text,
         logprobs: false,
+        marks: Vec::new(),
     }
 }

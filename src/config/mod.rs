@@ -16,7 +16,7 @@ pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
 pub use cors::{Cors, Origin};
 pub use limits::Limits;
-pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput};
+pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput, without_prices};
 pub use public_url::PublicUrl;
 pub use routes::{Route, Routes};
 pub use secrets::Secret;

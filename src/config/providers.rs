@@ -116,15 +116,15 @@ pub struct Model {
     /// How many tokens it may write at most.
     #[serde(default = "default_output")]
     pub max_output_tokens: u32,
-    /// Dollars per million tokens of input.
-    #[serde(default)]
-    pub input: Price,
+    /// Dollars per million tokens of input; nothing when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Price>,
     /// Dollars per million tokens of input that the provider has in its cache; as `input` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<Price>,
-    /// Dollars per million tokens of output.
-    #[serde(default)]
-    pub output: Price,
+    /// Dollars per million tokens of output; nothing when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Price>,
     /// Whether it takes `temperature`; reasoning models do not.
     #[serde(default = "yes")]
     pub temperature: bool,
@@ -136,12 +136,37 @@ pub struct Model {
 impl Model {
     #[must_use]
     pub fn prices(&self) -> Prices {
+        let input = self.input.unwrap_or_default();
         Prices {
-            input: self.input,
-            cached_input: self.cached_input.unwrap_or(self.input),
-            output: self.output,
+            input,
+            cached_input: self.cached_input.unwrap_or(input),
+            output: self.output.unwrap_or_default(),
         }
     }
+}
+
+/// The models, with their providers' names, whose prices were probably forgotten: those that leave one out although their provider
+/// sends bills or another model has prices. Who means that a model is free says "0".
+#[must_use]
+pub fn without_prices(providers: &[Provider]) -> Vec<(&str, &str)> {
+    let models = || {
+        providers
+            .iter()
+            .flat_map(|provider| provider.models.iter().map(move |model| (provider, model)))
+    };
+    let some_cost = models().any(|(_, model)| {
+        [model.input, model.output]
+            .into_iter()
+            .flatten()
+            .any(|price| price != Price::default())
+    });
+    models()
+        .filter(|(provider, model)| {
+            let sends_bills = matches!(provider.kind, ProviderKind::Openai | ProviderKind::Azure);
+            (sends_bills || some_cost) && (model.input.is_none() || model.output.is_none())
+        })
+        .map(|(provider, model)| (provider.name.as_str(), model.name.as_str()))
+        .collect()
 }
 
 impl Provider {
@@ -285,6 +310,32 @@ fn yes() -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_model_without_prices_is_noticed_unless_it_is_said_to_be_free() {
+        let provider = |name: &str, kind: &str, prices: serde_json::Value| {
+            let mut model = json!({"name": "m", "context_tokens": 8192});
+            model
+                .as_object_mut()
+                .unwrap()
+                .extend(prices.as_object().unwrap().clone());
+            let settings = json!({"name": name, "kind": kind, "base_url": "http://localhost/v1", "models": [model]});
+            serde_json::from_value::<Provider>(settings).unwrap()
+        };
+        let free = || json!({"input": "0", "output": "0"});
+        let local = |name| provider(name, "compatible", json!({}));
+        let names = |providers: &[Provider]| {
+            let found = without_prices(providers).into_iter();
+            found.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[local("a"), local("b")]), [""; 0], "nothing here costs anything");
+        assert_eq!(names(&[local("a"), provider("b", "compatible", free())]), [""; 0]);
+        assert_eq!(names(&[local("a"), provider("b", "openai", json!({}))]), ["b"]);
+        assert_eq!(names(&[provider("a", "azure", json!({"input": "1"}))]), ["a"]);
+        assert_eq!(names(&[provider("a", "openai", free())]), [""; 0]);
+        let priced = provider("b", "compatible", json!({"input": "0.1", "output": "0"}));
+        assert_eq!(names(&[local("a"), priced]), ["a"]);
+    }
 
     #[test]
     fn a_call_ends_long_before_what_was_set_aside_for_it_counts_as_spent() {

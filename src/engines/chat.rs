@@ -18,6 +18,8 @@ pub struct ChatRequest {
     pub format: ChatFormat,
     /// Whether the probability of each token is wanted.
     pub logprobs: bool,
+    /// The random marks around the data in the messages, which are not for people and no part of an answer.
+    pub marks: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +96,8 @@ pub struct ChatFailure {
     /// For the log and the operator: what the provider did, without texts and keys.
     pub detail: String,
     pub used: Used,
+    /// Whether any of an answer had come.
+    pub alive: bool,
     /// Whether pieces of the answer had been handed on, which cannot be taken back.
     pub began: bool,
 }
@@ -105,7 +109,9 @@ pub enum FailureKind {
     Unreachable,
     /// 429; with what `Retry-After` says.
     RateLimited { retry_after: Option<Duration> },
-    /// 500 to 599; with what `Retry-After` says.
+    /// 429, because what the account may use is used up: that does not pass by itself.
+    OutOfQuota,
+    /// 408, or 500 to 599; with what `Retry-After` says.
     ServerError { status: u16, retry_after: Option<Duration> },
     /// Nothing came for too long.
     TimedOut,
@@ -128,6 +134,7 @@ impl FailureKind {
         match self {
             Self::Unreachable => "unreachable",
             Self::RateLimited { .. } => "rate_limited",
+            Self::OutOfQuota => "out_of_quota",
             Self::ServerError { .. } => "server_error",
             Self::TimedOut => "timed_out",
             Self::Broken => "broken",
@@ -144,9 +151,12 @@ impl FailureKind {
     pub fn may_be_repeated(self) -> bool {
         match self {
             Self::Unreachable | Self::RateLimited { .. } | Self::ServerError { .. } | Self::Broken => true,
-            Self::TimedOut | Self::ContextExceeded | Self::Unauthorized | Self::Refused { .. } | Self::Cancelled => {
-                false
-            }
+            Self::OutOfQuota
+            | Self::TimedOut
+            | Self::ContextExceeded
+            | Self::Unauthorized
+            | Self::Refused { .. }
+            | Self::Cancelled => false,
         }
     }
 
@@ -156,6 +166,7 @@ impl FailureKind {
         match self {
             Self::Unreachable
             | Self::RateLimited { .. }
+            | Self::OutOfQuota
             | Self::ServerError { .. }
             | Self::TimedOut
             | Self::Broken

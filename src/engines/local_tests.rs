@@ -45,6 +45,7 @@ fn generation(user: &str, data: &[&str]) -> GenerationQuestion {
     GenerationQuestion {
         system: "You answer questions.".to_owned(),
         user: user.to_owned(),
+        marks: Vec::new(),
         data: data.iter().map(|&data| data.into()).collect(),
         output_schema: None,
         max_output_tokens: None,

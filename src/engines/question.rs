@@ -31,6 +31,8 @@ pub struct GenerationQuestion {
     pub user: String,
     /// The texts that the prompt treats as data, without the marks around them.
     pub data: Vec<Arc<str>>,
+    /// The random marks around them, which are no part of an answer.
+    pub marks: Vec<String>,
     /// The answer must be JSON that fits; `None` for text.
     pub output_schema: Option<Arc<Value>>,
     /// At most as many tokens; `None` for the model's own limit.

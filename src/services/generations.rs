@@ -106,6 +106,7 @@ impl Generations {
             system: rendered.system,
             user: rendered.user,
             data: rendered.data,
+            marks: vec![rendered.marker],
             output_schema: prompt.output_schema.map(|schema| Arc::new(Value::Object(schema.0))),
             max_output_tokens: max_output_tokens
                 .or_else(|| prompt.max_output_tokens.and_then(|most| u32::try_from(most).ok())),

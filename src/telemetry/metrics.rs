@@ -1,6 +1,6 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
-use super::model_metrics::ModelMetrics;
+use super::{model_metrics::ModelMetrics, provider_metrics::ProviderMetrics};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -23,6 +23,7 @@ struct Inner {
     refusals: IntCounterVec,
     rate_limited: IntCounterVec,
     models: ModelMetrics,
+    providers: ProviderMetrics,
     settlements_lost: IntCounter,
 }
 
@@ -113,6 +114,7 @@ impl Metrics {
         registry.register(Box::new(settlements_lost.clone()))?;
         registry.register(Box::new(build))?;
         let models = ModelMetrics::register(&registry)?;
+        let providers = ProviderMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
             registry,
             request_duration,
@@ -120,6 +122,7 @@ impl Metrics {
             refusals,
             rate_limited,
             models,
+            providers,
             settlements_lost,
         })))
     }
@@ -128,6 +131,12 @@ impl Metrics {
     #[must_use]
     pub fn models(&self) -> &ModelMetrics {
         &self.0.models
+    }
+
+    /// Those of how well providers are.
+    #[must_use]
+    pub fn providers(&self) -> &ProviderMetrics {
+        &self.0.providers
     }
 
     pub fn request_began(&self) {
@@ -164,6 +173,7 @@ impl Metrics {
     /// # Errors
     /// When a metric cannot be written.
     pub fn render(&self) -> anyhow::Result<(String, Vec<u8>)> {
+        self.0.providers.refresh();
         let encoder = TextEncoder::new();
         let mut text = Vec::new();
         encoder.encode(&self.0.registry.gather(), &mut text)?;

@@ -3,6 +3,7 @@
 pub mod logs;
 pub mod metrics;
 mod model_metrics;
+mod provider_metrics;
 pub mod trace_id;
 
 pub use metrics::Metrics;

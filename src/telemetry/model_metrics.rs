@@ -8,6 +8,8 @@ use std::time::Duration;
 const MODEL_BUCKETS: &[f64] = &[
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
+/// What tokens are, in the order of [`CallUse`].
+const TOKEN_TYPES: [&str; 3] = ["input", "cached_input", "output"];
 /// Where answers that are kept are found.
 const TIERS: [&str; 3] = ["memory", "redis", "database"];
 
@@ -149,6 +151,14 @@ fn count(number: i64) -> u64 {
 }
 
 impl ModelMetrics {
+    /// A model that may be asked: its counters are there from the start.
+    pub fn model_configured(&self, engine: &str, model: &str) {
+        for kind in TOKEN_TYPES {
+            self.tokens.with_label_values(&[engine, model, kind]);
+        }
+        self.cost.with_label_values(&[engine, model]);
+    }
+
     /// One attempt at a model; `outcome` is one of a closed set.
     pub fn model_called(&self, engine: &str, model: &str, outcome: &'static str, took: Duration) {
         self.call_duration
@@ -164,11 +174,10 @@ impl ModelMetrics {
 
     pub fn model_used(&self, engine: &str, model: &str, used: CallUse) {
         let tokens = &self.tokens;
-        for (kind, number) in [
-            ("input", used.input),
-            ("cached_input", used.cached_input),
-            ("output", used.output),
-        ] {
+        for (kind, number) in TOKEN_TYPES
+            .into_iter()
+            .zip([used.input, used.cached_input, used.output])
+        {
             tokens.with_label_values(&[engine, model, kind]).inc_by(count(number));
         }
         self.cost.with_label_values(&[engine, model]).inc_by(count(used.cost));

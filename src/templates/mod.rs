@@ -49,6 +49,8 @@ pub struct Rendered {
     pub user: String,
     /// The texts that stand between markers, in their order, those of the system message first.
     pub data: Vec<Arc<str>>,
+    /// What is in those lines.
+    pub marker: String,
     /// Whether there is a document; one that no template mentions is in the user message all the same.
     pub used_document: bool,
 }

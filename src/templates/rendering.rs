@@ -58,6 +58,7 @@ pub(super) fn render(prompt: &Prompt, input: &PromptInput, marker: &str) -> Resu
         system,
         user,
         data,
+        marker: marker.to_owned(),
         used_document: input.document.is_some(),
     }))
 }

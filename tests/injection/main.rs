@@ -9,7 +9,7 @@ mod corpus;
 mod engines;
 mod models;
 
-use corpus::{Attempt, Outcome, Reader, Share, attempts, label_options, labels, try_one};
+use corpus::{Attempt, Outcome, Reader, Share, Task, attempts, label_options, labels, try_one};
 use engines::EngineReader;
 use futures_util::future::BoxFuture;
 use models::ModelReader;
@@ -103,7 +103,7 @@ async fn the_embedded_engine_resists_as_often_as_it_was_measured_to() {
 async fn run(reader: &dyn Reader, attempts: &[Attempt]) -> Outcome {
     let mut all = Outcome::default();
     for attempt in attempts {
-        all.add(&try_one(reader, attempt).await);
+        all.add(&try_one(reader, attempt, &Task::ALL).await);
     }
     all
 }

@@ -88,6 +88,7 @@ fn request(text: &str, max_output_tokens: u32) -> ChatRequest {
         temperature: Some(0.0),
         format: ChatFormat::Text,
         logprobs: false,
+        marks: Vec::new(),
     }
 }
 

@@ -90,6 +90,8 @@ async fn ask_everything(marks: &Arc<Mutex<Vec<String>>>) {
         );
         settings.api_key = Some(Secret::new(KEY));
         config.providers.push(settings);
+        let free = json!({"models": [{"name": "without-prices", "context_tokens": 8192}]});
+        config.providers.push(provider("forgotten", &base_url, &[], free));
         for model in MODELS {
             let alone = provider(&format!("only-{model}"), &base_url, &[model], json!({}));
             config.providers.push(alone);
@@ -171,6 +173,11 @@ fn no_line_has_a_text_a_key_or_a_mark() {
     runtime.block_on(ask_everything(&marks));
     let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(written.contains("an engine did not answer"), "nothing is logged");
+    for detail in ["it answered 422", "its answer ended in the middle"] {
+        assert!(written.contains(detail), "why it did not is not logged: {detail}");
+    }
+    let warned = written.lines().filter(|line| line.contains("has no prices"));
+    assert!(warned.clone().count() == 1 && warned.clone().all(|line| line.contains("without-prices")));
     let marks = marks.lock().unwrap();
     assert!(marks.len() > 20);
     for secret in SECRETS.into_iter().chain(marks.iter().map(String::as_str)) {

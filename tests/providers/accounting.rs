@@ -61,6 +61,49 @@ async fn an_estimate_does_not_exceed_what_was_set_aside() {
     }
 }
 
+#[tokio::test]
+async fn what_a_model_thought_is_paid_for_though_only_the_total_has_it() {
+    for streaming in [true, false] {
+        let world = World::with("hidden-reasoning-386", &json!({ "streaming": streaming })).await;
+        let answered = world.ask().await.unwrap();
+        let counts = world.upstream.total();
+        assert_eq!(answered.usage.tokens.output, counts.output + 386);
+        assert_eq!(answered.usage.cost.0, counts.input + 10 * (counts.output + 386));
+        assert!(!answered.usage.estimated);
+        // A total beyond what the model's context holds is nonsense.
+        let small = json!([{"name": "hidden-reasoning-386", "context_tokens": 256, "max_output_tokens": 100}]);
+        let world = World::with("", &json!({"streaming": streaming, "models": small})).await;
+        assert_eq!(world.ask().await.unwrap().usage.tokens.output, 256);
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_says_that_a_text_took_nothing_is_none() {
+    for streaming in [true, false] {
+        let world = World::with("usage-says-zero", &json!({ "streaming": streaming })).await;
+        let answered = world.ask().await.unwrap();
+        let counts = world.upstream.total();
+        let used = answered.usage;
+        assert_eq!((used.tokens.input, used.tokens.output), (counts.input, counts.output));
+        assert!(used.tokens.output > 0 && used.estimated);
+        world.books.are_closed();
+    }
+}
+
+/// Nothing is seen of an answer that comes in one piece before it is there, and the provider may send a bill for all of it.
+#[tokio::test]
+async fn an_answer_of_which_nothing_was_seen_counts_as_a_whole_one() {
+    let whole = json!({"streaming": false, "timeout_seconds": 1, "retries": 0});
+    for model in ["hang", "reset-before", "reset-midway", "truncated-json", "overlong"] {
+        let world = World::with(model, &whole).await;
+        let (_, usage) = world.fail().await;
+        assert_eq!(usage.tokens.input, world.upstream.total().input, "{model}");
+        assert_eq!(usage.tokens.output, 50, "{model}");
+        assert!(usage.estimated);
+        world.books.are_closed();
+    }
+}
+
 /// Streams, whole answers, failures, repetitions and calls that are given up, ten at a time: the sum of the books is what the
 /// upstream counted.
 #[tokio::test]

@@ -86,8 +86,29 @@ async fn an_answer_ends_where_its_tokens_do() {
 
 #[tokio::test]
 async fn what_the_provider_held_back_is_marked() {
-    let world = World::new("content-filter").await;
-    assert_eq!(world.ask().await.unwrap().reply.finish, Finish::ContentFilter);
+    for streaming in [true, false] {
+        for model in ["content-filter", "refusal"] {
+            let world = World::with(model, &json!({ "streaming": streaming })).await;
+            let answered = world.ask().await.unwrap();
+            assert_eq!(answered.reply.finish, Finish::ContentFilter, "{model}");
+            assert_eq!(answered.usage.tokens.output, world.upstream.total().output, "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_that_are_null_or_said_twice_do_not_break_an_answer() {
+    for streaming in [true, false] {
+        let world = World::with("odd-fields", &json!({ "streaming": streaming })).await;
+        let mut request = request();
+        request.logprobs = true;
+        let answered = world.chat(&request, &context()).await.unwrap();
+        assert_eq!(answered.reply.text, ANSWER);
+        assert!(
+            answered.reply.logprobs.is_empty(),
+            "probabilities that are null are none"
+        );
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ enum Used {
     Nothing,
     Input,
     InputAndOutput,
+    /// The input, and all the output that was allowed: nothing was seen of it.
+    WorstCase,
 }
 
 struct Fault {
@@ -42,6 +44,8 @@ fn faults() -> Vec<Fault> {
     };
     vec![
         fault("rate-limited-9", "rate_limited", 3, Used::Nothing),
+        fault("out-of-quota", "out_of_quota", 1, Used::Nothing),
+        fault("status-408", "server_error", 3, Used::Nothing),
         fault("status-500", "server_error", 3, Used::Nothing),
         fault("status-503", "server_error", 3, Used::Nothing),
         fault("endless-refusal", "server_error", 3, Used::Nothing),
@@ -61,10 +65,13 @@ fn faults() -> Vec<Fault> {
         with(fault("hang", "timed_out", 1, Used::Input), &impatient),
         with(fault("stall-after-3", "timed_out", 1, Used::InputAndOutput), &impatient),
         with(
-            fault("hang", "timed_out", 1, Used::Input),
+            fault("hang", "timed_out", 1, Used::WorstCase),
             &json!({"streaming": false, "timeout_seconds": 1}),
         ),
-        with(fault("reset-before", "unreachable", 3, Used::Input), &whole),
+        with(fault("reset-before", "unreachable", 3, Used::WorstCase), &whole),
+        with(fault("reset-midway", "broken", 3, Used::WorstCase), &whole),
+        with(fault("truncated-json", "broken", 3, Used::WorstCase), &whole),
+        with(fault("out-of-quota", "out_of_quota", 1, Used::Nothing), &whole),
         with(fault("status-500", "server_error", 3, Used::Nothing), &whole),
     ]
 }
@@ -80,22 +87,25 @@ async fn every_fault_has_its_outcome() {
         let counts = world.upstream.total();
         assert_eq!(counts.calls, fault.attempts, "{name}");
         assert_eq!(i64::from(usage.calls), fault.attempts, "{name}");
+        let most = i64::from(request().max_output_tokens) * fault.attempts;
         let used = match (usage.tokens.input, usage.tokens.output) {
             (0, 0) => Used::Nothing,
             (_, 0) => Used::Input,
+            (_, output) if output == most => Used::WorstCase,
             _ => Used::InputAndOutput,
         };
         assert_eq!(used, fault.used, "{name}");
         assert_eq!(usage.estimated, used != Used::Nothing, "{name}");
         // What the upstream counted itself is what is booked.
+        let output = if used == Used::WorstCase { most } else { counts.output };
         assert_eq!(
             (usage.tokens.input, usage.tokens.output),
-            (counts.input, counts.output),
+            (counts.input, output),
             "{name}"
         );
         assert_eq!(world.books.cost(), usage.cost, "{name}");
         world.books.are_closed();
-        let observed = world.observed.lock().unwrap().clone();
+        let observed = world.attempts();
         assert_eq!(i64::try_from(observed.len()), Ok(fault.attempts), "{name}");
         assert!(observed.iter().all(|attempt| attempt.outcome() == fault.kind), "{name}");
         assert_eq!(
@@ -113,7 +123,6 @@ async fn answers_that_cannot_be_read_as_a_whole_are_broken() {
         let (failure, usage) = world.fail().await;
         assert_eq!(failure.kind, FailureKind::Broken, "{model}");
         assert_eq!(world.calls(), 3, "{model}");
-        // Nothing of the text is known, so that only the input is booked.
         assert_eq!(usage.tokens.input, world.upstream.total().input, "{model}");
         assert!(usage.estimated);
     }

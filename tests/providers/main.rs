@@ -10,6 +10,7 @@ mod accounting;
 mod answers;
 mod faults;
 mod logs;
+mod metrics;
 mod patience;
 mod requests;
 mod support;

@@ -89,6 +89,32 @@ async fn a_provider_that_cannot_be_reached_as_configured_says_so() {
 }
 
 #[tokio::test]
+async fn whatever_changes_who_answers_is_part_of_the_identity_and_no_secret_is() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let identity = |settings| {
+        let mut settings = settings_of("http://localhost/v1", "ok", &settings);
+        settings.api_key = Some(Secret::new("sk-secret"));
+        let provider = Provider::new(&settings, Arc::new(|_| {})).unwrap();
+        provider.identity_of(&provider.models()[0])
+    };
+    let settings = [
+        json!({}),
+        json!({"kind": "azure", "api_version": "2024-10-21"}),
+        json!({"kind": "azure", "api_version": "2025-01-01"}),
+        json!({"headers": {"x-project": "blue"}}),
+        json!({"headers": {"x-project": "green"}}),
+        json!({"headers": {"x-team": "green"}}),
+    ];
+    let identities: Vec<String> = settings.iter().map(|settings| identity(settings.clone())).collect();
+    let different: std::collections::HashSet<&String> = identities.iter().collect();
+    assert_eq!(different.len(), settings.len(), "{identities:?}");
+    for secret in ["sk-secret", "blue", "green"] {
+        assert!(identities.iter().all(|identity| !identity.contains(secret)), "{secret}");
+    }
+    assert_eq!(identity(json!({})), identities[0]);
+}
+
+#[tokio::test]
 async fn a_model_says_for_itself_whether_it_gives_probabilities() {
     for (provider, model, asked) in [
         (true, None, true),

@@ -13,7 +13,7 @@ use synoptic::{
     engines::{
         Hold, Meter, PlannedCall, SettledCall,
         chat::{CallContext, ChatFailure, ChatFormat, ChatMessage, ChatRequest, ChatRole},
-        provider::{Answered, AttemptObservation, CallError, Provider, Unavailable},
+        provider::{Answered, AttemptObservation, CallError, Observation, Provider, Unavailable, UnavailableReason},
     },
 };
 use tokio::time::{Instant, sleep};
@@ -26,7 +26,7 @@ pub struct World {
     pub upstream: Upstream,
     pub provider: Arc<Provider>,
     pub books: Books,
-    pub observed: Arc<Mutex<Vec<AttemptObservation>>>,
+    observed: Arc<Mutex<Vec<Observation>>>,
 }
 
 impl World {
@@ -38,10 +38,10 @@ impl World {
     pub async fn with(model: &str, settings: &Value) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let upstream = Upstream::start().await;
-        let observed = Arc::<Mutex<Vec<AttemptObservation>>>::default();
+        let observed = Arc::<Mutex<Vec<Observation>>>::default();
         let seen = Arc::clone(&observed);
         let settings = settings_of(&upstream.base_url(), model, settings);
-        let remember = move |observation: &AttemptObservation| seen.lock().unwrap().push(observation.clone());
+        let remember = move |observation: &Observation| seen.lock().unwrap().push(observation.clone());
         Self {
             provider: Provider::new(&settings, Arc::new(remember)).unwrap(),
             upstream,
@@ -62,6 +62,26 @@ impl World {
     /// Asks, and expects the provider to fail.
     pub async fn fail(&self) -> (ChatFailure, Usage) {
         failed(self.ask().await)
+    }
+
+    /// The attempts that were observed.
+    pub fn attempts(&self) -> Vec<AttemptObservation> {
+        let observed = self.observed.lock().unwrap();
+        let attempts = observed.iter().filter_map(|observation| match observation {
+            Observation::Attempt(attempt) => Some(attempt.clone()),
+            Observation::TurnedAway { .. } => None,
+        });
+        attempts.collect()
+    }
+
+    /// Why calls were not made, as it was observed.
+    pub fn turned_away(&self) -> Vec<UnavailableReason> {
+        let observed = self.observed.lock().unwrap();
+        let reasons = observed.iter().filter_map(|observation| match observation {
+            Observation::Attempt(_) => None,
+            Observation::TurnedAway { reason, .. } => Some(*reason),
+        });
+        reasons.collect()
     }
 
     pub fn calls(&self) -> i64 {
@@ -106,6 +126,7 @@ pub fn request() -> ChatRequest {
         temperature: Some(0.0),
         format: ChatFormat::Text,
         logprobs: false,
+        marks: Vec::new(),
     }
 }
 

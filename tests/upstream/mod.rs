@@ -3,6 +3,7 @@
 //! and what it does not report is what an estimate should be. Test programs and examples include it by path.
 
 mod http;
+mod refusals;
 mod script;
 mod tokens;
 
@@ -273,7 +274,7 @@ impl Connection {
         if !self.turn().await {
             return false;
         }
-        if let Some(refusal) = script::refusal(&model, call) {
+        if let Some(refusal) = refusals::refusal(&model, call) {
             return self.socket.write_all(&refusal).await.is_ok();
         }
         let (model_now, reply) = (script::in_call(&model, call), self.state.reply(&body));

@@ -78,51 +78,6 @@ fn smallest(schema: &Value) -> Value {
     }
 }
 
-/// The refusal that the name asks for, if this call (the how manieth of this model, from 0) is refused.
-pub fn refusal(model: &str, call: i64) -> Option<Vec<u8>> {
-    let error = |status, kind: &str, code: Value, headers: &[(&str, String)]| {
-        let body = json!({"error": {"message": "A message that quotes the request.", "type": kind, "code": code}});
-        Some(http::whole(status, headers, &body.to_string()))
-    };
-    let (name, number) = parameter(model);
-    match name {
-        "rate-limited" if call < number => error(429, "rate_limit_error", Value::Null, &[]),
-        "retry-after" if call == 0 => {
-            let headers = [("retry-after", number.to_string())];
-            error(429, "rate_limit_error", Value::Null, &headers)
-        }
-        "retry-after-date" if call == 0 => {
-            let headers = [
-                ("date", "Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
-                ("retry-after", "Sun, 06 Nov 1994 08:49:38 GMT".to_owned()),
-            ];
-            error(429, "rate_limit_error", Value::Null, &headers)
-        }
-        "every-few-429" if call % number == 0 => error(429, "rate_limit_error", Value::Null, &[]),
-        "every-few-500" if call % number == 0 => error(500, "server_error", Value::Null, &[]),
-        "busy-for" => error(
-            429,
-            "rate_limit_error",
-            Value::Null,
-            &[("retry-after", number.to_string())],
-        ),
-        "down-for" => error(503, "server_error", Value::Null, &[("retry-after", number.to_string())]),
-        "failing" if call < number => error(500, "server_error", Value::Null, &[]),
-        "status" => error(number as u16, "some_error", Value::Null, &[]),
-        "unauthorized" => error(401, "invalid_request_error", json!("invalid_api_key"), &[]),
-        "context-exceeded" => error(400, "invalid_request_error", json!("context_length_exceeded"), &[]),
-        "context-exceeded-llama" => error(400, "exceed_context_size_error", json!(400), &[]),
-        "redirect" => error(
-            307,
-            "moved",
-            Value::Null,
-            &[("location", "http://127.0.0.1:9/".to_owned())],
-        ),
-        "endless-refusal" => Some(http::whole(500, &[], &"x".repeat(1024 * 1024))),
-        _ => None,
-    }
-}
-
 /// What a model is in this call of it (the how manieth, from 0).
 pub fn in_call(model: &str, call: i64) -> &str {
     match parameter(model) {
@@ -132,7 +87,7 @@ pub fn in_call(model: &str, call: i64) -> &str {
 }
 
 /// `stall-after-3` is `stall-after` and 3.
-fn parameter(model: &str) -> (&str, i64) {
+pub fn parameter(model: &str) -> (&str, i64) {
     model
         .rsplit_once('-')
         .and_then(|(name, number)| Some((name, number.parse().ok()?)))
@@ -151,12 +106,23 @@ pub fn steps(model: &str, body: &Value, reply: &Reply, input: i64) -> Vec<Step> 
         }
         _ => {}
     }
-    let answer = Answer::new(name, body, reply, input);
+    let answer = Answer::new((name, number), body, reply, input);
     if body["stream"] == true && name != "not-a-stream" {
         answer.streamed(name, number)
     } else {
         answer.whole(name)
     }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Usual,
+    /// The report says that the answer took nothing.
+    SaysZero,
+    /// It is the model's refusal, in a field of its own.
+    Refusal,
+    /// Fields are null, and said under two names.
+    OddFields,
 }
 
 /// An answer that is about to be sent.
@@ -166,12 +132,16 @@ struct Answer {
     input: i64,
     with_logprobs: bool,
     with_usage: bool,
+    /// What the model thought, in tokens that only the total of a report has.
+    hidden: i64,
+    /// In which form it is said.
+    form: Form,
     /// Whether the request says `poison`.
     is_poisoned: bool,
 }
 
 impl Answer {
-    fn new(name: &str, body: &Value, reply: &Reply, input: i64) -> Self {
+    fn new((name, number): (&str, i64), body: &Value, reply: &Reply, input: i64) -> Self {
         let most = [&body["max_tokens"], &body["max_completion_tokens"]]
             .into_iter()
             .find_map(Value::as_i64)
@@ -205,6 +175,13 @@ impl Answer {
             finish,
             input,
             with_logprobs: body["logprobs"] == true,
+            hidden: if name == "hidden-reasoning" { number } else { 0 },
+            form: match name {
+                "usage-says-zero" => Form::SaysZero,
+                "refusal" => Form::Refusal,
+                "odd-fields" => Form::OddFields,
+                _ => Form::Usual,
+            },
             with_usage: (body["stream"] != true || body["stream_options"]["include_usage"] == true)
                 && !matches!(name, "no-usage" | "long-tokens"),
             is_poisoned: body["messages"].to_string().contains("poison"),
@@ -216,14 +193,34 @@ impl Answer {
     }
 
     fn usage(&self, output: i64) -> Value {
-        json!({"prompt_tokens": self.input, "completion_tokens": output, "total_tokens": self.input + output,
+        let output = if self.form == Form::SaysZero { 0 } else { output };
+        json!({"prompt_tokens": self.input, "completion_tokens": output,
+               "total_tokens": self.input + output + self.hidden,
                "prompt_tokens_details": {"cached_tokens": 0}})
     }
 
-    /// That usage was sent.
-    fn report(&self, output: i64) -> Step {
+    /// That usage was sent; a report of nothing is none.
+    fn report(&self, output: i64) -> Option<Step> {
         let input = self.input;
-        Step::Report { input, output }
+        (self.form != Form::SaysZero).then_some(Step::Report { input, output })
+    }
+
+    fn said(&self, text: &str) -> Value {
+        if self.form == Form::Refusal {
+            json!({"role": "assistant", "content": null, "refusal": text})
+        } else if self.form == Form::OddFields {
+            json!({"role": "assistant", "content": text, "reasoning": null, "reasoning_content": null})
+        } else {
+            json!({"role": "assistant", "content": text})
+        }
+    }
+
+    fn index(&self) -> Value {
+        if self.form == Form::OddFields {
+            Value::Null
+        } else {
+            json!(0)
+        }
     }
 
     fn logprobs(&self, tokens: &[(String, f64)]) -> Value {
@@ -233,6 +230,11 @@ impl Answer {
         let content: Vec<Value> = tokens
             .iter()
             .map(|(token, logprob)| {
+                let logprob = if self.form == Form::OddFields {
+                    Value::Null
+                } else {
+                    json!(logprob)
+                };
                 json!({"token": token, "logprob": logprob, "bytes": token.as_bytes(), "top_logprobs": []})
             })
             .collect();
@@ -241,7 +243,7 @@ impl Answer {
 
     fn whole(self, name: &str) -> Vec<Step> {
         let text = self.text();
-        let choice = json!({"index": 0, "message": {"role": "assistant", "content": text},
+        let choice = json!({"index": self.index(), "message": self.said(&text),
                             "finish_reason": self.finish, "logprobs": self.logprobs(&self.tokens)});
         let mut body =
             json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
@@ -249,7 +251,7 @@ impl Answer {
         if self.with_usage {
             let output = tokens::reported(&text);
             body["usage"] = self.usage(output);
-            report = Some(self.report(output));
+            report = self.report(output);
         }
         let body = body.to_string();
         match name {
@@ -289,13 +291,13 @@ impl Answer {
         for (place, token) in self.tokens.iter().enumerate() {
             said.push_str(&token.0);
             let mut chunk = of_choices(json!([{
-                "index": 0, "delta": {"content": token.0}, "finish_reason": null,
+                "index": self.index(), "delta": self.said(&token.0), "finish_reason": null,
                 "logprobs": self.logprobs(std::slice::from_ref(token))
             }]));
             if name == "usage-everywhere" {
                 let output = tokens::reported(&said);
                 chunk["usage"] = self.usage(output);
-                steps.push(self.report(output));
+                steps.extend(self.report(output));
             }
             match name {
                 "stall-after" | "unwell-after" if i64::try_from(place) == Ok(number) => {
@@ -385,7 +387,7 @@ impl Answer {
                 let output = tokens::reported(said);
                 chunk["usage"] = self.usage(output);
                 add(&chunk.to_string());
-                report = Some(self.report(output));
+                report = self.report(output);
             }
         }
         if name != "no-done" {

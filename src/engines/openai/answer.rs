@@ -22,7 +22,7 @@ pub struct Answer {
 
 #[derive(Debug, Default, Deserialize)]
 struct Choice {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     index: u32,
     /// The text in a stream.
     #[serde(default)]
@@ -43,8 +43,10 @@ struct Said {
     /// Why the model will not answer, in place of an answer.
     #[serde(default)]
     refusal: Option<String>,
-    /// What a reasoning model thinks before it answers; llama.cpp, vLLM and others show it.
-    #[serde(default, alias = "reasoning")]
+    /// What a reasoning model thinks before it answers; llama.cpp, vLLM and others show it, under either name or under both.
+    #[serde(default)]
+    reasoning: Option<String>,
+    #[serde(default)]
     reasoning_content: Option<String>,
 }
 
@@ -56,12 +58,35 @@ struct Logprobs {
 
 #[derive(Debug, Deserialize)]
 struct Logprob {
-    token: String,
-    logprob: f64,
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    logprob: Option<f64>,
+}
+
+impl Logprobs {
+    /// `None` when one of them is incomplete: then nothing can be made of the others.
+    fn complete(self) -> Option<Vec<TokenLogprob>> {
+        let complete = |Logprob { token, logprob }| {
+            Some(TokenLogprob {
+                token: token?,
+                logprob: logprob?,
+            })
+        };
+        self.content.into_iter().map(complete).collect()
+    }
 }
 
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// What a provider says that a call used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reported {
+    pub tokens: Tokens,
+    /// What its total has beyond the input; 0 without a total.
+    pub beyond_input: i64,
 }
 
 /// What one body said.
@@ -72,14 +97,16 @@ pub struct Piece {
     pub refused: bool,
     pub finish: Option<Finish>,
     pub logprobs: Vec<TokenLogprob>,
-    pub usage: Option<Tokens>,
+    /// Whether probabilities came of which nothing can be made.
+    pub logprobs_unusable: bool,
+    pub usage: Option<Reported>,
     pub error: Option<Value>,
 }
 
 impl From<Answer> for Piece {
     fn from(answer: Answer) -> Self {
         let mut piece = Self {
-            usage: answer.usage.as_ref().and_then(tokens),
+            usage: answer.usage.as_ref().and_then(reported),
             error: answer.error,
             ..Self::default()
         };
@@ -89,17 +116,15 @@ impl From<Answer> for Piece {
         };
         if let Some(said) = choice.delta.or(choice.message) {
             piece.text = said.content.unwrap_or_default();
-            piece.reasoning = said.reasoning_content.unwrap_or_default();
+            let reasoning = said.reasoning.filter(|reasoning| !reasoning.is_empty());
+            piece.reasoning = reasoning.or(said.reasoning_content).unwrap_or_default();
             piece.refused = said.refusal.is_some_and(|refusal| !refusal.is_empty());
         }
         piece.finish = choice.finish_reason.as_deref().and_then(finish);
-        piece.logprobs = choice
-            .logprobs
-            .unwrap_or_default()
-            .content
-            .into_iter()
-            .map(|Logprob { token, logprob }| TokenLogprob { token, logprob })
-            .collect();
+        match choice.logprobs.unwrap_or_default().complete() {
+            Some(logprobs) => piece.logprobs = logprobs,
+            None => piece.logprobs_unusable = true,
+        }
         piece
     }
 }
@@ -114,16 +139,20 @@ fn finish(reason: &str) -> Option<Finish> {
     }
 }
 
-/// The tokens of a usage report. One that is incomplete, or in which nothing was sent, is no report.
-fn tokens(usage: &Value) -> Option<Tokens> {
+/// The tokens of a usage report. One that is incomplete, or in which nothing was sent, is no report. Some providers leave what a model
+/// thought out of the output and have it in the total only; it is paid for like the rest.
+fn reported(usage: &Value) -> Option<Reported> {
     let count = |value: &Value| value.as_i64().filter(|count| *count >= 0);
     let input = count(&usage["prompt_tokens"]).filter(|input| *input > 0)?;
     let output = count(&usage["completion_tokens"])?;
     let cached_input = count(&usage["prompt_tokens_details"]["cached_tokens"]).unwrap_or(0);
-    Some(Tokens {
-        input,
-        cached_input: cached_input.min(input),
-        output,
+    Some(Reported {
+        tokens: Tokens {
+            input,
+            cached_input: cached_input.min(input),
+            output,
+        },
+        beyond_input: count(&usage["total_tokens"]).map_or(0, |total| (total - input).max(0)),
     })
 }
 
@@ -157,10 +186,14 @@ mod tests {
         let usage = |usage: Value| piece(json!({ "usage": usage })).usage;
         let full = json!({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}});
         let tokens = |input, cached_input, output| {
-            Some(Tokens {
+            let tokens = Tokens {
                 input,
                 cached_input,
                 output,
+            };
+            Some(Reported {
+                tokens,
+                beyond_input: 0,
             })
         };
         assert_eq!(usage(full), tokens(9, 3, 4));
@@ -171,6 +204,10 @@ mod tests {
         let too_many =
             json!({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 30}});
         assert_eq!(usage(too_many), tokens(9, 9, 4));
+        for (total, beyond_input) in [(json!(399), 390), (json!(5), 0), (json!(-1), 0), (Value::Null, 0)] {
+            let report = json!({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": total});
+            assert_eq!(usage(report).unwrap().beyond_input, beyond_input, "{total}");
+        }
         for broken in [
             json!({"prompt_tokens": 9}),
             json!({"prompt_tokens": 0, "completion_tokens": 0}),
@@ -197,5 +234,41 @@ mod tests {
             piece(json!({"choices": [{"finish_reason": "eos"}]})).finish,
             Some(Finish::Stop)
         );
+    }
+
+    #[test]
+    fn reasoning_is_read_under_either_name_and_under_both() {
+        for (said, wanted) in [
+            (json!({"reasoning": "hm"}), "hm"),
+            (json!({"reasoning_content": "hm"}), "hm"),
+            (json!({"reasoning": "hm", "reasoning_content": "hm"}), "hm"),
+            (json!({"reasoning": null, "reasoning_content": "hm"}), "hm"),
+            (json!({"reasoning": "", "reasoning_content": "hm"}), "hm"),
+            (
+                json!({"reasoning": null, "reasoning_content": null, "content": "yes"}),
+                "",
+            ),
+        ] {
+            let piece = piece(json!({"choices": [{"index": null, "delta": said}]}));
+            assert_eq!(piece.reasoning, wanted, "{said}");
+        }
+    }
+
+    #[test]
+    fn probabilities_that_are_incomplete_are_none() {
+        let logprobs = |content: Value| {
+            piece(json!({"choices": [{"delta": {"content": "yes"}, "logprobs": {"content": content}}]}))
+        };
+        for content in [
+            json!([{"token": "yes", "logprob": null}]),
+            json!([{"token": "yes"}]),
+            json!([{"logprob": -0.5}]),
+            json!([{"token": "yes", "logprob": -0.5}, {"token": null, "logprob": -0.5}]),
+        ] {
+            let piece = logprobs(content);
+            assert_eq!(piece.text, "yes");
+            assert!(piece.logprobs.is_empty() && piece.logprobs_unusable);
+        }
+        assert!(!logprobs(Value::Null).logprobs_unusable);
     }
 }

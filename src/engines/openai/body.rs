@@ -162,6 +162,7 @@ mod tests {
                 schema: Arc::new(json!({"type": "object"})),
             },
             logprobs: true,
+            marks: Vec::new(),
         }
     }
 

@@ -82,6 +82,7 @@ impl OpenAiModel {
         let mut received = Received::new(MostTokens {
             input: tokenizer::upper_bound(request),
             output: request.max_output_tokens,
+            context: self.model.context_tokens,
         });
         let outcome = tokio::select! {
             biased;
@@ -99,8 +100,11 @@ impl OpenAiModel {
                 first_piece_after: received.first_piece_after,
             }),
             Err(fault) => {
+                let is_unseen = progress.is_unseen() || !self.provider.streaming && !received.alive;
                 let used = if fault.free || !progress.is_sent() {
                     Used::default()
+                } else if is_unseen {
+                    received.worst_case(messages()).await
                 } else {
                     received.estimate(messages()).await
                 };
@@ -108,6 +112,7 @@ impl OpenAiModel {
                     kind: fault.kind,
                     detail: explained(fault, &progress),
                     used,
+                    alive: received.alive,
                     began: context.pieces.is_some() && !received.text.is_empty(),
                 })
             }
@@ -144,6 +149,7 @@ impl OpenAiModel {
             .await
             .map_err(|_| timed_out("in time"))?
             .map_err(|error| fault(&error))?;
+        received.alive = true;
         let piece = Piece::from(answer);
         // A whole answer is one whether it says why it ended or not.
         let is_whole = !piece.text.is_empty();

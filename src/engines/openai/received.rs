@@ -1,6 +1,9 @@
 //! What has come of an answer so far, and what it used.
 
-use super::{answer::Piece, refusal::Fault};
+use super::{
+    answer::{Piece, Reported},
+    refusal::Fault,
+};
 use crate::{
     domain::usage::Tokens,
     engines::{
@@ -20,6 +23,8 @@ const SLACK: usize = 4 * 1024;
 pub struct MostTokens {
     pub input: i64,
     pub output: u32,
+    /// What fits into the model's context, input and output together.
+    pub context: u32,
 }
 
 /// Gathers the pieces of one answer.
@@ -32,6 +37,7 @@ pub struct Received {
     reasoning: String,
     pub finish: Option<Finish>,
     pub logprobs: Vec<TokenLogprob>,
+    logprobs_unusable: bool,
     reported: Option<Tokens>,
     pub first_piece_after: Option<Duration>,
     /// Whether any sign of an answer has come.
@@ -48,6 +54,7 @@ impl Received {
             reasoning: String::new(),
             finish: None,
             logprobs: Vec::new(),
+            logprobs_unusable: false,
             reported: None,
             first_piece_after: None,
             alive: false,
@@ -58,7 +65,7 @@ impl Received {
     /// up; a piece that repeats the one before is kept, because a model may say the same twice and nothing in the protocol tells the
     /// two apart.
     pub fn take(&mut self, piece: Piece, context: &CallContext) -> Result<(), Fault> {
-        self.reported = piece.usage.or(self.reported);
+        self.reported = piece.usage.map(|usage| self.within_context(usage)).or(self.reported);
         // What comes after the end is no part of the answer, except for the usage.
         if self.finish.is_some() {
             return Ok(());
@@ -74,6 +81,10 @@ impl Received {
         }
         self.reasoning.push_str(&piece.reasoning);
         self.logprobs.extend(piece.logprobs);
+        self.logprobs_unusable |= piece.logprobs_unusable;
+        if self.logprobs_unusable {
+            self.logprobs.clear();
+        }
         if !piece.text.is_empty() {
             self.first_piece_after.get_or_insert(self.began.elapsed());
             self.text.push_str(&piece.text);
@@ -93,15 +104,34 @@ impl Received {
         self.reported.is_some()
     }
 
-    /// What a finished answer used: what the provider says, or else what is counted here.
+    /// A report whose total has more than its parts is taken by its total, as far as there is room for that: else a total that is
+    /// nonsense would empty every budget.
+    fn within_context(&self, usage: Reported) -> Tokens {
+        let thought = usage.beyond_input.min(self.most.context.into());
+        Tokens {
+            output: usage.tokens.output.max(thought),
+            ..usage.tokens
+        }
+    }
+
+    /// What a finished answer used: what the provider says, or else what is counted here. A provider that says that the text took
+    /// nothing does not know.
     pub async fn used(&self, messages: impl FnOnce() -> Vec<(&'static str, String)>) -> Used {
-        match self.reported {
+        let is_silent = self.text.is_empty() && self.reasoning.is_empty();
+        match self.reported.filter(|reported| reported.output > 0 || is_silent) {
             Some(tokens) => Used {
                 tokens,
                 estimated: false,
             },
             None => self.estimate(messages()).await,
         }
+    }
+
+    /// What a call used of which nothing could be seen: all of the input, and all the output that was allowed.
+    pub async fn worst_case(&self, messages: Vec<(&'static str, String)>) -> Used {
+        let mut used = self.estimate(messages).await;
+        used.tokens.output = used.tokens.output.max(self.most.output.into());
+        used
     }
 
     /// What an answer used that did not come to its end: all of the input, and as much output as came. A report that came before

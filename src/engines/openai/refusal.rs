@@ -40,11 +40,13 @@ pub fn by_status(status: u16, headers: &HeaderMap, body: &[u8]) -> Fault {
     let error = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let error = error_object(&error);
     let kind = match status {
+        429 if is_out_of_quota(error) => FailureKind::OutOfQuota,
         429 => FailureKind::RateLimited {
             retry_after: retry_after(headers),
         },
         401 | 403 => FailureKind::Unauthorized,
-        500..=599 => FailureKind::ServerError {
+        // With 408, a server says that it has given the request up, so that it does not work on it any more.
+        408 | 500..=599 => FailureKind::ServerError {
             status,
             retry_after: retry_after(headers),
         },
@@ -70,9 +72,10 @@ pub fn inside_answer(error: &Value) -> Fault {
         .filter(|status| (400..600).contains(status));
     let kind = match status {
         _ if exceeds_context(error) => FailureKind::ContextExceeded,
+        None | Some(429) if is_out_of_quota(error) => FailureKind::OutOfQuota,
         Some(429) => FailureKind::RateLimited { retry_after: None },
         Some(401 | 403) => FailureKind::Unauthorized,
-        Some(status @ 400..500) => FailureKind::Refused { status },
+        Some(status @ (400..=407 | 409..500)) => FailureKind::Refused { status },
         Some(status) => FailureKind::ServerError {
             status,
             retry_after: None,
@@ -111,13 +114,15 @@ fn exceeds_context(error: &Value) -> bool {
     named || PHRASES.iter().any(|phrase| message.contains(phrase))
 }
 
-/// The error's code and type, if they look like names rather than text.
+/// OpenAI's name for an account whose money or monthly limit is spent; others have taken it over.
+fn is_out_of_quota(error: &Value) -> bool {
+    error["code"] == "insufficient_quota" || error["type"] == "insufficient_quota"
+}
+
+/// The error's code and type, if they look like names rather than text. Names have no digits; keys have.
 fn in_brackets(error: &Value) -> String {
     let sound = |name: &&str| {
-        (1..=60).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        (1..=60).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     let names: Vec<&str> = [&error["type"], &error["code"]]
         .into_iter()
@@ -188,6 +193,19 @@ mod tests {
         assert_eq!(kind(404, json!({})), FailureKind::Refused { status: 404 });
         assert_eq!(kind(302, json!({})), FailureKind::Refused { status: 302 });
         assert_eq!(kind(429, json!({})), FailureKind::RateLimited { retry_after: None });
+        for error in [
+            json!({"code": "insufficient_quota"}),
+            json!({"type": "insufficient_quota"}),
+        ] {
+            assert_eq!(kind(429, json!({"error": error.clone()})), FailureKind::OutOfQuota);
+            assert_eq!(inside_answer(&error).kind, FailureKind::OutOfQuota);
+        }
+        let gave_up = FailureKind::ServerError {
+            status: 408,
+            retry_after: None,
+        };
+        assert_eq!(kind(408, json!({})), gave_up);
+        assert_eq!(inside_answer(&json!({"code": 408})).kind, gave_up);
         for body in [
             json!({"error": {"code": "context_length_exceeded"}}),
             json!({"error": {"code": 400, "type": "exceed_context_size_error"}}),
@@ -203,6 +221,12 @@ mod tests {
                                     "code": "Text of the request"}});
         let refusal = by_status(401, &HeaderMap::new(), body.to_string().as_bytes());
         assert_eq!(refusal.detail, "it answered 401 (invalid_request_error)");
+        let body = json!({"error": {"code": "0f3c9a7be1d24c58a6b07d9e2f41c835", "type": "Sk-secret"}});
+        let refusal = by_status(401, &HeaderMap::new(), body.to_string().as_bytes());
+        assert_eq!(
+            refusal.detail, "it answered 401",
+            "a key of letters and digits is no name"
+        );
         assert_eq!(
             by_status(500, &HeaderMap::new(), b"<html>secret").detail,
             "it answered 500"

@@ -104,12 +104,18 @@ pub struct Sender {
 pub struct Progress {
     sent: AtomicBool,
     too_large: AtomicBool,
+    unseen: AtomicBool,
 }
 
 impl Progress {
     /// Whether the request has begun to go out, so that the provider may be working on it.
     pub fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Acquire)
+    }
+
+    /// Whether an answer has begun to come of which nothing can be seen before its end, because it comes in one piece.
+    pub fn is_unseen(&self) -> bool {
+        self.unseen.load(Ordering::Acquire)
     }
 
     /// Whether the answer was cut off because it is too large.
@@ -147,7 +153,11 @@ impl Sender {
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if self.streaming && is_json {
-            return as_stream(&beginning(response, self.largest_answer).await);
+            self.progress.unseen.store(true, Ordering::Release);
+            let body = beginning(response, self.largest_answer).await;
+            let body = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+            self.progress.unseen.store(false, Ordering::Release);
+            return as_stream(&body);
         }
         let longest_line = if self.streaming {
             LONGEST_LINE
@@ -172,15 +182,17 @@ impl tower::Service<HttpRequestFactory> for Sender {
     }
 }
 
+fn unreadable() -> OpenAIError {
+    refused(Fault::new(FailureKind::Broken, "its answer cannot be read"))
+}
+
 fn refused(fault: Fault) -> OpenAIError {
     OpenAIError::Boxed(Box::new(fault))
 }
 
 /// A body that is one JSON object where a stream was asked for: an error, or the answer of a server that does not stream, which is
 /// the only piece of its stream then.
-fn as_stream(body: &[u8]) -> Result<Response, OpenAIError> {
-    let unreadable = || refused(Fault::new(FailureKind::Broken, "its answer cannot be read"));
-    let body: serde_json::Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
+fn as_stream(body: &serde_json::Value) -> Result<Response, OpenAIError> {
     if body["error"].is_object() {
         return Err(refused(refusal::inside_answer(&body["error"])));
     }

@@ -36,6 +36,8 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// Its name in metrics.
     #[must_use]
     pub fn name(self) -> &'static str {

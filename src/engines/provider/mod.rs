@@ -1,31 +1,29 @@
 //! One configured provider: how many calls it takes at once, how often one is repeated, when it is left alone, and what each call
 //! costs. Everything that asks a model goes through [`Provider::chat`].
 
+mod attempt;
 mod breaker;
 mod outcome;
 mod queue;
+mod waits;
 
 pub use breaker::BreakerState;
-pub use outcome::{Answered, AttemptObservation, CallError, Observer, Unavailable, UnavailableReason};
+pub use outcome::{Answered, AttemptObservation, CallError, Observation, Observer, Unavailable, UnavailableReason};
 
 use super::{
-    chat::{CallContext, ChatFailure, ChatReply, ChatRequest, FailureKind, Used},
-    meter::{Meter, PlannedCall, SettledCall},
+    chat::{CallContext, ChatFailure, ChatRequest, FailureKind},
+    meter::Meter,
     openai::{Connections, OpenAiModel},
-    tokenizer,
 };
-use crate::{
-    config,
-    domain::{prices::Prices, usage::Usage},
-};
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use crate::{config, domain::prices::Prices, text::hash_text};
+use attempt::{Call, given_up};
+use backon::ExponentialBackoff;
 use breaker::Breaker;
-use queue::{Queue, Turned};
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use queue::Queue;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
+use waits::{spread, waits};
 
-/// The wait before a call is repeated for the first time; twice as long each time, and up to as much again by chance.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// A call that could begin only with less time left than this is not begun: it would cost money and come to nothing.
 const LEAST_TIME: Duration = Duration::from_millis(100);
 
@@ -124,16 +122,25 @@ impl Provider {
             base_url,
             kind,
             structured_output,
+            api_version,
+            headers,
             ..
         } = &**server;
+        // A header may choose a project or a tier of the server. Only its hash is part of the identity, as its value may be a secret.
+        let headers = headers.iter().fold(String::new(), |mut all, (name, value)| {
+            all.extend([name.as_str(), "\0", value.reveal(), "\0"]);
+            all
+        });
         format!(
-            "{}/{} at {base_url} {kind:?} {structured_output:?} {} {} {} {}\n",
+            "{}/{} at {base_url} {kind:?} {} {structured_output:?} {} {} {} {} {}\n",
             self.name,
             of_model.name,
+            api_version.as_deref().unwrap_or_default(),
             of_model.context_tokens,
             of_model.max_output_tokens,
             of_model.temperature,
             of_model.logprobs.unwrap_or(server.logprobs),
+            hash_text(&headers),
         )
     }
 
@@ -152,16 +159,8 @@ impl Provider {
         context: &CallContext,
         meter: &dyn Meter,
     ) -> Result<Answered, CallError> {
-        let mut call = Call {
-            provider: self,
-            model: &model.0,
-            request: within_limits(request, model.max_output_tokens()),
-            context,
-            meter,
-            deadline: Instant::now() + self.settings.timeout(),
-            usage: Usage::default(),
-        };
-        let mut waits = self.waits();
+        let mut call = Call::new(self, model, request, context, meter);
+        let mut waits = waits(&self.settings);
         let mut last = None;
         loop {
             let failure = match Box::pin(call.attempt()).await {
@@ -172,6 +171,12 @@ impl Provider {
                 Err(CallError::Failed(failure, _)) => failure,
                 // It was asked before, and that is why there is no answer.
                 Err(error) => {
+                    if let CallError::Unavailable(unavailable) = &error {
+                        (self.observer)(&Observation::TurnedAway {
+                            engine: Arc::clone(&self.name),
+                            reason: unavailable.reason,
+                        });
+                    }
                     return Err(last.map_or(error, |failure| CallError::Failed(failure, call.usage)));
                 }
             };
@@ -184,15 +189,6 @@ impl Provider {
                 () = sleep(wait) => last = Some(failure),
             }
         }
-    }
-
-    fn waits(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_min_delay(FIRST_WAIT)
-            .with_max_delay(self.settings.longest_wait().max(FIRST_WAIT))
-            .with_max_times(self.settings.retries as usize)
-            .with_jitter()
-            .build()
     }
 
     /// How long to wait before the call is repeated, if it is.
@@ -214,158 +210,9 @@ impl Provider {
         if asked.is_some_and(|asked| asked > longest) || failure.began || !failure.kind.may_be_repeated() {
             return None;
         }
+        let left = deadline.checked_duration_since(Instant::now() + LEAST_TIME)?;
+        let asked = asked.map(|asked| spread(asked, longest, left));
         let wait = waits.next()?.min(longest).max(asked.unwrap_or_default());
-        (Instant::now() + wait + LEAST_TIME < deadline).then_some(wait)
-    }
-}
-
-/// One question and all the attempts to have it answered.
-struct Call<'a> {
-    provider: &'a Provider,
-    model: &'a Handled,
-    request: Cow<'a, ChatRequest>,
-    context: &'a CallContext,
-    meter: &'a dyn Meter,
-    deadline: Instant,
-    usage: Usage,
-}
-
-impl Call<'_> {
-    async fn attempt(&mut self) -> Result<ChatReply, CallError> {
-        let provider = self.provider;
-        self.wait_out_a_pause().await?;
-        let passage = provider.breaker.enter().map_err(left_alone)?;
-        let place = provider
-            .queue
-            .enter(&self.context.cancel, self.deadline - LEAST_TIME)
-            .await;
-        let place = place.map_err(|turned| self.turned_away(&turned))?;
-        // Others may have been told to wait in the meantime.
-        self.wait_out_a_pause().await?;
-        if passage.is_void() {
-            return Err(left_alone(None));
-        }
-        let hold = self
-            .meter
-            .reserve(&self.planned())
-            .await
-            .map_err(CallError::OverBudget)?;
-        let began = Instant::now();
-        let is_late = self.deadline - began < provider.settings.timeout() / 2;
-        let outcome = self
-            .model
-            .model
-            .call_until(&self.request, self.context, self.deadline)
-            .await;
-        let duration = began.elapsed();
-        let had_little_time = is_late && Instant::now() >= self.deadline;
-        drop(place);
-        match &outcome {
-            // One that nobody waited for any longer, after half of the time that its first piece may take, without a piece.
-            Err(failure)
-                if failure.kind == FailureKind::Cancelled
-                    && failure.used.tokens.output == 0
-                    && duration >= provider.settings.first_piece_timeout() / 2 =>
-            {
-                passage.failed();
-            }
-            // Of a call that was given up earlier, or that had waited here for most of its time, nothing can be said.
-            Err(failure) if failure.kind == FailureKind::Cancelled => drop(passage),
-            Err(failure) if failure.kind == FailureKind::TimedOut && had_little_time => drop(passage),
-            Err(failure) if failure.kind.blames_provider() => passage.failed(),
-            Ok(_) | Err(_) => passage.succeeded(),
-        }
-        let used = outcome.as_ref().map_or_else(|failure| failure.used, |reply| reply.used);
-        let cost = self.model.settings.prices().cost(used.tokens);
-        (provider.observer)(&AttemptObservation {
-            engine: Arc::clone(&provider.name),
-            model: Arc::clone(&self.model.name),
-            failure: outcome.as_ref().err().map(|failure| failure.kind),
-            duration,
-            first_piece_after: outcome.as_ref().ok().and_then(|reply| reply.first_piece_after),
-            used,
-            cost,
-            repeated: self.usage.calls > 0,
-        });
-        self.usage += Usage {
-            tokens: used.tokens,
-            cost,
-            estimated: used.estimated,
-            calls: 1,
-        };
-        let settled = SettledCall {
-            engine: Arc::clone(&provider.name),
-            model: Arc::clone(&self.model.name),
-            used,
-            cost,
-        };
-        self.meter.settle(hold, settled).await;
-        outcome.map_err(|failure| CallError::Failed(failure, self.usage))
-    }
-
-    /// Waits until the provider may be called again, if that is soon.
-    async fn wait_out_a_pause(&self) -> Result<(), CallError> {
-        while let Some(rest) = self.provider.breaker.asked_for() {
-            let is_soon = rest <= self.provider.settings.longest_wait();
-            if !is_soon || Instant::now() + rest + LEAST_TIME > self.deadline {
-                return Err(left_alone(Some(rest)));
-            }
-            tokio::select! {
-                biased;
-                () = self.context.cancel.cancelled() => return Err(CallError::Failed(given_up(), self.usage)),
-                () = sleep(rest) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn planned(&self) -> PlannedCall {
-        let input = tokenizer::upper_bound(&self.request);
-        let output = i64::from(self.request.max_output_tokens);
-        PlannedCall {
-            engine: Arc::clone(&self.provider.name),
-            model: Arc::clone(&self.model.name),
-            worst_tokens: input.saturating_add(output),
-            worst_cost: self.model.settings.prices().worst_cost(input, output),
-        }
-    }
-
-    fn turned_away(&self, turned: &Turned) -> CallError {
-        let reason = match turned {
-            Turned::Full => UnavailableReason::QueueFull,
-            Turned::TooLate => UnavailableReason::NoTurn,
-            Turned::Cancelled => return CallError::Failed(given_up(), self.usage),
-        };
-        CallError::Unavailable(Unavailable {
-            reason,
-            retry_after: None,
-        })
-    }
-}
-
-/// The request, with no more output than the model may write.
-fn within_limits(request: &ChatRequest, most: u32) -> Cow<'_, ChatRequest> {
-    if request.max_output_tokens <= most {
-        return Cow::Borrowed(request);
-    }
-    Cow::Owned(ChatRequest {
-        max_output_tokens: most,
-        ..request.clone()
-    })
-}
-
-fn left_alone(retry_after: Option<Duration>) -> CallError {
-    CallError::Unavailable(Unavailable {
-        reason: UnavailableReason::LeftAlone,
-        retry_after,
-    })
-}
-
-fn given_up() -> ChatFailure {
-    ChatFailure {
-        kind: FailureKind::Cancelled,
-        detail: "it was given up while it waited".to_owned(),
-        used: Used::default(),
-        began: false,
+        (wait < left).then_some(wait)
     }
 }

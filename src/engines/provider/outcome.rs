@@ -44,6 +44,8 @@ pub enum UnavailableReason {
 }
 
 impl UnavailableReason {
+    pub const ALL: [Self; 3] = [Self::LeftAlone, Self::QueueFull, Self::NoTurn];
+
     /// Its name in metrics and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -78,5 +80,17 @@ impl AttemptObservation {
     }
 }
 
-/// Is told of every attempt.
-pub type Observer = Arc<dyn Fn(&AttemptObservation) + Send + Sync>;
+/// Something that happened at a provider, for metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// A call was made.
+    Attempt(AttemptObservation),
+    /// A call was not made.
+    TurnedAway {
+        engine: Arc<str>,
+        reason: UnavailableReason,
+    },
+}
+
+/// Is told of everything that happens at a provider.
+pub type Observer = Arc<dyn Fn(&Observation) + Send + Sync>;

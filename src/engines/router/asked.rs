@@ -8,6 +8,7 @@ use crate::{
     domain::usage::Usage,
     engines::{chat::FailureKind, tasks::TaskError},
 };
+use std::sync::Arc;
 
 type Outcome = Result<Said, TaskError>;
 
@@ -37,6 +38,15 @@ impl Asked {
 
     pub fn is_answered(&self) -> bool {
         self.outcomes.iter().any(|(_, outcome)| outcome.is_ok())
+    }
+
+    /// Whether this model was asked, and not passed over.
+    pub fn was_asked(&self, model: &ModelInUse) -> bool {
+        self.outcomes.iter().any(|(asked, outcome)| {
+            Arc::ptr_eq(&asked.provider, &model.provider)
+                && asked.handle.name() == model.handle.name()
+                && !matches!(outcome, Err(TaskError::Unavailable { .. }))
+        })
     }
 
     /// As if those had not been asked whom no budget held; what they used before counts.

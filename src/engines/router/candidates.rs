@@ -176,7 +176,7 @@ struct Sieve {
 impl Sieve {
     fn new(request: &ChatRequest, pieces: PieceSink, began: &Arc<AtomicBool>) -> Self {
         Self {
-            cleaner: Mutex::new(Cleaner::new(&request.messages)),
+            cleaner: Mutex::new(Cleaner::new(&request.marks)),
             pieces,
             began: Arc::clone(began),
         }

@@ -52,6 +52,7 @@ pub(super) fn in_words(provider: &str, error: &TaskError) -> String {
             let what = match kind {
                 FailureKind::Unreachable => "cannot be reached",
                 FailureKind::RateLimited { .. } => "takes no more requests at present",
+                FailureKind::OutOfQuota => "has no quota left",
                 FailureKind::ServerError { .. } => "failed",
                 FailureKind::TimedOut => "took too long",
                 FailureKind::Broken => "broke off its answer",

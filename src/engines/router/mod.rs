@@ -5,6 +5,7 @@ mod asked;
 mod candidates;
 mod failures;
 mod hedging;
+mod observing;
 mod plan;
 mod turns;
 
@@ -28,7 +29,7 @@ use crate::{
         usage::{Tokens, Usage},
     },
     engines::tokenizer,
-    telemetry::{CallUse, Metrics, Share},
+    telemetry::{Metrics, Share},
 };
 use asked::Asked;
 use candidates::{Said, answer_of};
@@ -116,26 +117,20 @@ impl Router {
     /// # Errors
     /// In words, when a provider cannot be reached as it is configured, or a route names an engine that is not there.
     pub fn new(providers: &[config::Provider], routes: &config::Routes, metrics: &Metrics) -> anyhow::Result<Self> {
-        let of_attempts = metrics.clone();
-        let observer: super::provider::Observer = Arc::new(move |attempt| {
-            of_attempts
-                .models()
-                .model_called(&attempt.engine, &attempt.model, attempt.outcome(), attempt.duration);
-            if let Some(after) = attempt.first_piece_after {
-                of_attempts.models().first_piece(&attempt.engine, &attempt.model, after);
-            }
-            let used = CallUse {
-                input: attempt.used.tokens.input,
-                cached_input: attempt.used.tokens.cached_input,
-                output: attempt.used.tokens.output,
-                cost: attempt.cost.0,
-            };
-            of_attempts.models().model_used(&attempt.engine, &attempt.model, used);
-        });
+        for (provider, model) in config::without_prices(providers) {
+            tracing::warn!(
+                engine = provider,
+                model,
+                "the model has no prices: its calls count as free, and no budget of money holds them; `input` and `output` of \"0\" \
+                 say that this is meant"
+            );
+        }
+        let observer = observing::observer(metrics);
         let providers = providers
             .iter()
             .map(|settings| Provider::new(settings, Arc::clone(&observer)).map_err(anyhow::Error::msg))
             .collect::<anyhow::Result<Arc<[_]>>>()?;
+        observing::announce(metrics, &providers);
         let mut plans = BTreeMap::new();
         for (name, route) in routes.named() {
             let plan =
@@ -213,7 +208,13 @@ impl Router {
             };
             let asked = if let Some((after, other)) = beside {
                 let work = hedged((model, other), after, &self.embedded, question, &asking);
-                Box::pin(turn.of(work)).await
+                let asked = Box::pin(turn.of(work)).await;
+                if asked.was_asked(other) {
+                    self.metrics
+                        .providers()
+                        .hedged(other.provider.name(), other.handle.name());
+                }
+                asked
             } else {
                 let work = async { Asked::one(model, answer_of(model, &self.embedded, question, &asking).await) };
                 Box::pin(turn.of(work)).await
@@ -279,7 +280,7 @@ impl Router {
         }
         let saved = plan.candidates.iter().find_map(Candidate::as_model).map(|model| {
             model.handle.prices().cost(Tokens {
-                input: tokenizer::count(text),
+                input: tokenizer::rough_count(text),
                 cached_input: 0,
                 output: TOKENS_OF_A_LABEL,
             })
@@ -332,6 +333,10 @@ fn answered(model: &ModelInUse, said: Said, usage: Usage) -> Answered {
 
 fn note(model: &ModelInUse, error: &TaskError, failures: &mut Failures) {
     let words = in_words(model.provider.name(), error);
-    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, "an engine did not answer");
+    let detail = match error {
+        TaskError::Failed { detail, .. } => detail.as_str(),
+        _ => "",
+    };
+    tracing::warn!(engine = %model.provider.name(), model = %model.handle.name(), reason = words, detail, "an engine did not answer");
     failures.add(words, error);
 }

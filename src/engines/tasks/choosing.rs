@@ -22,6 +22,8 @@ const MOST_CHOSEN: usize = 20;
 /// Rounds in which the sentences of the parts are thinned out before the last choice.
 const MOST_ROUNDS: usize = 8;
 const OUTPUT: u32 = 200;
+/// What a number takes in tokens: before its sentence, with brackets, and in the schema.
+const OF_NUMBER: usize = 12;
 
 /// The numbers of the chosen sentences, best first; `ranges` are places in `text`. Empty when no choice came about, because
 /// there is nothing to choose from or not even two sentences fit into the model's context.
@@ -33,11 +35,9 @@ pub async fn choose(
 ) -> Result<Vec<usize>, TaskError> {
     let most = wording::most_sentences(options).min(MOST_CHOSEN);
     let output = tokens::output(model, OUTPUT);
-    let room = tokens::room(
-        model,
-        output,
-        &format!("{}{}", instructions(most), closing(most, options)),
-    );
+    // Some providers show the schema to the model, so that it takes its part of the context.
+    let besides = format!("{}{}{}", instructions(most), closing(most, options), schema(0));
+    let room = tokens::room(model, output, &besides);
     let mut open: Vec<usize> = (0..ranges.len()).collect();
     for _ in 0..MOST_ROUNDS {
         let (source, places, numbers) = (Arc::clone(text), Arc::clone(ranges), open.clone());
@@ -67,8 +67,7 @@ fn grouped(text: &str, ranges: &[Range<usize>], open: &[usize], room: usize) -> 
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut taken = 0;
     for &number in open {
-        // The number and its brackets take a few tokens, too.
-        let needed = tokens::estimate(&text[ranges[number].clone()]) + 8;
+        let needed = tokens::estimate(&text[ranges[number].clone()]) + OF_NUMBER;
         match groups.last_mut() {
             Some(group) if group.len() < MOST_NUMBERS && taken + needed <= room => {
                 group.push(number);
@@ -100,18 +99,15 @@ async fn choose_in(
         .enumerate()
         .map(|(place, &number)| format!("[{}] {}", place + 1, on_one_line(&text[ranges[number].clone()])))
         .collect();
-    let messages = vec![
-        marks::system(instructions(most)),
-        marks::message("", &lines.join("\n"), &closing(most, options)),
-    ];
+    let (message, mark) = marks::message("", &lines.join("\n"), &closing(most, options));
     let format = ChatFormat::Json {
         name: "sentences",
         schema: Arc::new(schema(group.len())),
     };
-    let places = ask_checked(model, request(messages, output, format), |reply: &ChatReply| {
-        read(&reply.text, group.len())
-    })
-    .await?;
+    let messages = vec![marks::system(instructions(most)), message];
+    let request = request(messages, vec![mark], output, format);
+    let read = |reply: &ChatReply| read(&reply.text, group.len());
+    let places = ask_checked(model, request, tokens::most_output(model), read).await?;
     Ok(places.into_iter().map(|place| group[place]).collect())
 }
 

@@ -53,34 +53,35 @@ pub async fn classify(
     }
     let output = tokens::output(model, wanted_output(labels, options));
     let task_again = label_prompt::task_again(options);
-    let free = tokens::room(model, output, &task_again);
+    let schema = label_prompt::schema(labels, options);
+    // Some providers show the schema to the model, so that it takes its part of the context.
+    let besides = format!("{task_again}{schema}");
+    let free = tokens::room(model, output, &besides);
     let instructions = label_prompt::instructions(labels, options, free / SHARE_OF_INSTRUCTIONS)
-        .ok_or_else(|| TaskError::too_long("the labels alone do not fit into the model's context"))?;
-    let mut room = tokens::room(model, output, &format!("{instructions}{task_again}"));
+        .ok_or_else(|| TaskError::no_room("the labels alone do not fit into its context"))?;
+    let mut room = tokens::room(model, output, &format!("{instructions}{besides}"));
     let format = ChatFormat::Json {
         name: "classification",
-        schema: Arc::new(label_prompt::schema(labels, options)),
+        schema: Arc::new(schema),
     };
     let mut halvings = 0;
     loop {
         let source = Arc::clone(text);
-        let kept = apart::for_text(text.len(), move || kept(&source, room)).await?;
-        let messages = vec![
-            marks::system(instructions.clone()),
-            marks::message("", &kept, &task_again),
-        ];
+        let kept: Arc<str> = apart::for_text(text.len(), move || kept(&source, room)).await?.into();
+        let (message, mark) = marks::message("", &kept, &task_again);
+        let messages = vec![marks::system(instructions.clone()), message];
         let request = ChatRequest {
             logprobs: true,
-            ..request(messages, output, format.clone())
+            ..request(messages, vec![mark], output, format.clone())
         };
         let read = |reply: &ChatReply| {
             let choice = label_answer::read(&reply.text, labels, options.multi_label)?;
             Ok(weighed(&choice, reply, labels, options))
         };
-        match ask_checked(model, request, read).await {
+        match ask_checked(model, request, tokens::most_output(model), read).await {
             Err(error) if error.is_too_long() && halvings < MOST_HALVINGS => {
                 halvings += 1;
-                room = room.min(tokens::estimate(&kept)) / 2;
+                room = room.min(tokens::estimate_apart(&kept).await?) / 2;
             }
             outcome => return outcome,
         }

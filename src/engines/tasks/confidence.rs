@@ -15,9 +15,13 @@ const ROUNDING: f64 = 1e-3;
 /// must lie within one of the two.
 #[must_use]
 pub fn of_range(text: &str, tokens: &[TokenLogprob], range: &Range<usize>) -> Option<f64> {
+    // One that is above 0 shows that they are something else.
+    if !tokens.iter().all(|token| token.logprob <= ROUNDING) {
+        return None;
+    }
     let sum =
         sum_over(placed_from_start(text, tokens), range).or_else(|| sum_over(placed_from_end(text, tokens), range))?;
-    (sum.is_finite() && sum <= ROUNDING).then(|| sum.exp().min(1.0))
+    sum.is_finite().then(|| sum.exp().min(1.0))
 }
 
 type Placed = Vec<(Range<usize>, f64)>;
@@ -142,6 +146,8 @@ mod tests {
             &[("{\"label\": \"", 0.5), ("\u{fffd}", 0.5), ("\"}", 0.5)],
             &[("{\"label\": \"b", 0.5)],
             &[("{\"label\": \"", 0.5), ("bug", 2.0), ("\"}", 0.5)],
+            &[("{\"label\": \"", 0.5), ("b", 0.1), ("ug", 2.0), ("\"}", 0.5)],
+            &[("{\"label\": \"", 2.0), ("bug", 0.5), ("\"}", 0.5)],
             &[("{\"label\": \"", 0.5), ("bug", f64::NAN), ("\"}", 0.5)],
             &[("{\"label\": \"", 0.5), ("bug", f64::INFINITY), ("\"}", 0.5)],
         ] {

@@ -30,7 +30,9 @@ pub async fn generate(model: &dyn Model, question: &GenerationQuestion) -> Resul
     let Some(schema) = &question.output_schema else {
         let output = output(model, question, &question.user, "").await?;
         let messages = messages(&question.system, question.user.clone());
-        let reply = ask_text(model, warm(request(messages, output, ChatFormat::Text), question), true).await?;
+        let request = request(messages, question.marks.clone(), output, ChatFormat::Text);
+        // What the caller allows holds for a second try, too.
+        let reply = ask_text(model, warm(request, question), output, true).await?;
         return Ok(Generation {
             text: spoken(&reply.text).trim().to_owned(),
             json: None,
@@ -52,8 +54,9 @@ pub async fn generate(model: &dyn Model, question: &GenerationQuestion) -> Resul
         name: "generation",
         schema: Arc::clone(schema),
     };
-    let request = warm(request(messages(&question.system, user), output, format), question);
-    ask_checked_apart(model, request, |reply: &ChatReply| {
+    let messages = messages(&question.system, user);
+    let request = warm(request(messages, question.marks.clone(), output, format), question);
+    ask_checked_apart(model, request, output, |reply: &ChatReply| {
         let (said, schema) = (spoken(&reply.text).to_owned(), Arc::clone(&compiled));
         apart::for_text(said.len(), move || checked(&said, &schema)).boxed()
     })
@@ -88,20 +91,14 @@ async fn output(model: &dyn Model, question: &GenerationQuestion, user: &str, sc
         .unwrap_or(u32::MAX)
         .min(model.max_output_tokens())
         .max(1);
-    let prompt = [question.system.as_str(), user, schema];
-    // A prompt of fewer bytes than there is room has fewer tokens, too: no need to count.
-    let bytes: usize = prompt.iter().map(|part| part.len()).sum();
-    let context = usize::try_from(model.context_tokens()).unwrap_or(usize::MAX);
-    if bytes + usize::try_from(wanted).unwrap_or(usize::MAX) < context / 2 {
-        return Ok(wanted);
-    }
-    let left = tokens::left(model, prompt.concat()).await?;
+    let left = tokens::left_for(model, &[question.system.as_str(), user, schema], wanted).await?;
     if left < LEAST_OUTPUT.min(wanted) {
-        return Err(TaskError::too_long(format!(
-            "the prompt leaves no room for an answer in a context of {context} tokens"
+        return Err(TaskError::no_room(format!(
+            "the prompt leaves no room for an answer in its context of {} tokens",
+            model.context_tokens()
         )));
     }
-    Ok(wanted.min(left))
+    Ok(left)
 }
 
 /// The first value that fits; what is wrong with the first one when none does.

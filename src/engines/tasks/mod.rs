@@ -25,6 +25,8 @@ mod wording;
 mod writing;
 
 #[cfg(test)]
+mod context_tests;
+#[cfg(test)]
 mod scripted;
 
 pub use classification::classify;
@@ -73,7 +75,7 @@ pub enum TaskError {
         /// Whether pieces of an answer were handed on, by this call or one before it.
         began: bool,
     },
-    /// The provider was not asked: it is resting after failures, or too much waits for it.
+    /// The provider was not asked: it is resting after failures, too much waits for it, or its context has no room for the question.
     Unavailable {
         /// In words that follow "was not asked:".
         why: String,
@@ -84,12 +86,11 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// The text is too long for the model, as counted here or as the provider says.
-    fn too_long(detail: impl Into<String>) -> Self {
-        Self::Failed {
-            kind: FailureKind::ContextExceeded,
-            detail: detail.into(),
-            began: false,
+    /// What must be said beside the text does not fit into the model's context, however short the text.
+    fn no_room(why: impl Into<String>) -> Self {
+        Self::Unavailable {
+            why: why.into(),
+            retry_after: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Model, TaskError};
 use crate::{
     domain::labels::{Label, LabelId},
-    engines::chat::{ChatMessage, ChatReply, ChatRequest, ChatRole, Finish, TokenLogprob, Used},
+    engines::chat::{ChatMessage, ChatReply, ChatRequest, ChatRole, FailureKind, Finish, TokenLogprob, Used},
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use std::sync::{
@@ -112,7 +112,11 @@ pub fn said_with(text: &str, probability: f64) -> ChatReply {
 }
 
 pub fn too_long() -> TaskError {
-    TaskError::too_long("scripted")
+    TaskError::Failed {
+        kind: FailureKind::ContextExceeded,
+        detail: "scripted".to_owned(),
+        began: false,
+    }
 }
 
 /// The text between the marks of the message, which must stand there once.

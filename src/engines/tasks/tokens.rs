@@ -28,14 +28,22 @@ pub async fn fits(text: &Arc<str>, most: usize) -> Result<bool, TaskError> {
     apart::for_text(text.len(), move || estimate(&counted) <= most).await
 }
 
-/// How many tokens an answer may take: as many as are wanted, but at most what the model may write and a quarter of its
-/// context.
+/// How many tokens `text` has, counted off the request's thread if it is long.
+pub async fn estimate_apart(text: &Arc<str>) -> Result<usize, TaskError> {
+    let counted = Arc::clone(text);
+    apart::for_text(text.len(), move || estimate(&counted)).await
+}
+
+/// How many tokens an answer may take: as many as are wanted, but no more than [`most_output`].
 #[must_use]
 pub fn output(model: &dyn Model, wanted: u32) -> u32 {
-    wanted
-        .min(model.max_output_tokens())
-        .min(model.context_tokens() / 4)
-        .max(1)
+    wanted.min(most_output(model)).max(1)
+}
+
+/// What the model may write, and at most a quarter of its context.
+#[must_use]
+pub fn most_output(model: &dyn Model) -> u32 {
+    model.max_output_tokens().min(model.context_tokens() / 4)
 }
 
 /// How many tokens of text fit beside the instructions and an answer of `output` tokens.
@@ -48,16 +56,23 @@ pub fn room(model: &dyn Model, output: u32, instructions: &str) -> usize {
         .saturating_sub(estimate(instructions) + OF_MESSAGES + second_try)
 }
 
-/// How many tokens of the context a prompt leaves for an answer. The count has no margin: a provider that counts more than that
-/// writes less.
-pub async fn left(model: &dyn Model, prompt: String) -> Result<u32, TaskError> {
+/// How many tokens of the context a prompt leaves for an answer, of those that are wanted. The count has no margin: a provider that
+/// counts more than that writes less.
+pub async fn left_for(model: &dyn Model, prompt: &[&str], wanted: u32) -> Result<u32, TaskError> {
     let context = model.context_tokens();
-    if prompt.len() > most_bytes(usize::try_from(context).unwrap_or(usize::MAX)) {
+    let most = usize::try_from(context).unwrap_or(usize::MAX);
+    let bytes: usize = prompt.iter().map(|part| part.len()).sum();
+    // A prompt of fewer bytes than there is room has fewer tokens, too: no need to count.
+    if bytes.saturating_add(usize::try_from(wanted).unwrap_or(usize::MAX)) < most / 2 {
+        return Ok(wanted);
+    }
+    if bytes > most_bytes(most) {
         return Ok(0);
     }
+    let prompt = prompt.concat();
     let counted = apart::for_text(prompt.len(), move || bpe_openai::o200k_base().count(prompt.as_str())).await?;
     let taken = u32::try_from(counted + OF_MESSAGES).unwrap_or(u32::MAX);
-    Ok(context.saturating_sub(taken))
+    Ok(context.saturating_sub(taken).min(wanted))
 }
 
 /// A text of more bytes is taken for one of more tokens, without being counted: few tokens stand for more bytes.

@@ -2,7 +2,7 @@
 //! what is left fits.
 
 use super::{
-    Model, TaskError,
+    Model, TaskError, apart,
     asking::{ask_text, request, spoken},
     marks,
     parts::Parts,
@@ -31,7 +31,7 @@ pub async fn write(model: &dyn Model, text: &Arc<str>, options: &SummaryOptions)
     let output = tokens::output(model, wording::output(options));
     let mut room = tokens::room(model, output, "").saturating_sub(wording::taken(options));
     if room < LEAST_ROOM {
-        return Err(TaskError::too_long("the instructions alone fill the model's context"));
+        return Err(TaskError::no_room("the instructions alone fill its context"));
     }
     let mut current = Arc::clone(text);
     let (mut rounds, mut halvings) = (0, 0);
@@ -40,7 +40,7 @@ pub async fn write(model: &dyn Model, text: &Arc<str>, options: &SummaryOptions)
             match last_call(model, &current, output, options).await {
                 Err(error) if error.is_too_long() && halvings < MOST_HALVINGS && room >= 2 * LEAST_ROOM => {
                     halvings += 1;
-                    room = tokens::estimate(&current).min(room) / 2;
+                    room = tokens::estimate_apart(&current).await?.min(room) / 2;
                 }
                 outcome => return outcome,
             }
@@ -50,7 +50,7 @@ pub async fn write(model: &dyn Model, text: &Arc<str>, options: &SummaryOptions)
         let notes: Arc<str> = notes_of_all(model, &current, room, options).await?.into();
         // Notes that are no shorter lead nowhere: what fits of them is used.
         current = if rounds == MOST_ROUNDS || notes.len() >= current.len() {
-            splitting::fitting(&notes, room).into()
+            apart::for_text(notes.len(), move || splitting::fitting(&notes, room).into()).await?
         } else {
             notes
         };
@@ -58,11 +58,10 @@ pub async fn write(model: &dyn Model, text: &Arc<str>, options: &SummaryOptions)
 }
 
 async fn last_call(model: &dyn Model, text: &str, output: u32, options: &SummaryOptions) -> Result<String, TaskError> {
-    let messages = vec![
-        marks::system(wording::for_summary(options)),
-        marks::message(&wording::focus(options), text, &wording::task_again(options, text)),
-    ];
-    let reply = ask_text(model, request(messages, output, ChatFormat::Text), true).await?;
+    let (message, mark) = marks::message(&wording::focus(options), text, &wording::task_again(options, text));
+    let messages = vec![marks::system(wording::for_summary(options)), message];
+    let request = request(messages, vec![mark], output, ChatFormat::Text);
+    let reply = ask_text(model, request, tokens::most_output(model), true).await?;
     let said = spoken(&reply.text).trim();
     Ok(match reply.finish {
         Finish::Length => whole_sentences(said).to_owned(),
@@ -104,15 +103,13 @@ fn notes_of<'a>(
 ) -> BoxFuture<'a, Result<String, TaskError>> {
     async move {
         let most = u32::try_from(room / SHARE_OF_NOTES).unwrap_or(u32::MAX).max(8);
-        let messages = vec![
-            marks::system(wording::for_notes(options)),
-            marks::message("", &part, &wording::notes_again(options, &part)),
-        ];
-        let output = tokens::output(model, most);
-        match ask_text(model, request(messages, output, ChatFormat::Text), false).await {
+        let (message, mark) = marks::message("", &part, &wording::notes_again(options, &part));
+        let messages = vec![marks::system(wording::for_notes(options)), message];
+        let request = request(messages, vec![mark], tokens::output(model, most), ChatFormat::Text);
+        match ask_text(model, request, tokens::most_output(model), false).await {
             Ok(reply) => Ok(spoken(&reply.text).trim().to_owned()),
             Err(error) if error.is_too_long() && halvings > 0 => {
-                let half = room.min(tokens::estimate(&part)) / 2;
+                let half = room.min(tokens::estimate_apart(&part).await?) / 2;
                 if half < LEAST_ROOM / 2 {
                     return Err(error);
                 }
