@@ -94,8 +94,6 @@ pub struct Foundation {
     pub cache: AnswerCache,
     /// How old an answer may be that is given again.
     pub cache_ttl: Duration,
-    /// How long a request may take.
-    pub answer_within: Option<Duration>,
     pub auth: Auth,
     pub oidc: Option<Setup>,
     pub metrics: Metrics,
@@ -111,7 +109,6 @@ impl Services {
             router,
             cache,
             cache_ttl,
-            answer_within,
             auth,
             oidc,
             metrics,
@@ -152,7 +149,6 @@ impl Services {
             router,
             cache: cache.clone(),
             ttl: cache_ttl,
-            answer_within,
             flights: Flights::new(tasks.clone()),
             writer,
             spending: spending.clone(),

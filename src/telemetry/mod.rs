@@ -6,4 +6,4 @@ mod model_metrics;
 pub mod trace_id;
 
 pub use metrics::Metrics;
-pub use model_metrics::{CallUse, Share};
+pub use model_metrics::{CallUse, Share, Waiting};
