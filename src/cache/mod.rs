@@ -1,5 +1,6 @@
 //! Answers that were paid for, at hand to be given again: in memory, and in Redis between replicas where that is configured. Behind
-//! both stands the database, which the services ask. A failure is never kept, and what is forgotten is forgotten in both.
+//! both stands the database, which the services ask. A failure is never kept, and what is forgotten is forgotten in both: at once
+//! in memory, soon in Redis.
 
 mod memory;
 mod redis;
@@ -98,7 +99,8 @@ impl AnswerCache {
         self.memory.get(key).await.filter(|found| found.created_at >= oldest)
     }
 
-    /// An answer that another replica keeps, made after `oldest`. A Redis that does not answer in time has none.
+    /// An answer that another replica keeps, made after `oldest`. A Redis that does not answer in time has none. What it has may be of
+    /// something that is gone: the database knows whether the analysis still is there.
     pub async fn shared(&self, key: &Key, oldest: Timestamp) -> Option<(Arc<Analysis>, CacheTier)> {
         let found = self.redis.as_ref()?.get(key).await?;
         (found.created_at >= oldest).then(|| (Arc::new(found), CacheTier::Redis))
@@ -122,9 +124,7 @@ impl AnswerCache {
         // What is forgotten from now on finds the answer; what was forgotten before may have missed it.
         if self.epoch() != epoch {
             self.memory.remove(&key).await;
-            if let Some(redis) = &self.redis {
-                redis.remove(&key).await;
-            }
+            self.drop_shared(&key).await;
         }
     }
 
@@ -137,10 +137,22 @@ impl AnswerCache {
         }
     }
 
-    /// Drops every answer that came from this, here and in Redis. What Redis does not drop now goes at the end of its time.
+    /// Drops every answer here that came from this.
     pub async fn forget(&self, subject: Subject) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.memory.forget(subject).await;
+    }
+
+    /// Drops an answer from what replicas share.
+    pub async fn drop_shared(&self, key: &Key) {
+        if let Some(redis) = &self.redis {
+            redis.remove(key).await;
+        }
+    }
+
+    /// Drops every answer that came from this from what replicas share, which may take its time. What is not dropped goes at the end
+    /// of its own time.
+    pub async fn forget_shared(&self, subject: Subject) {
         if let Some(redis) = &self.redis {
             redis.forget(subject).await;
         }

@@ -1,5 +1,5 @@
-//! Answers in Redis, between replicas. It is never waited for longer than configured, and never needed: what it does not give is
-//! looked for in the database.
+//! Answers in Redis, between replicas. No request waits for it longer than configured, and it is never needed: what it does not give
+//! is looked for in the database, which also says whether what it does give is still there.
 
 use super::{Key, Subject};
 use crate::{
@@ -15,6 +15,11 @@ use redis::{
 use std::{fmt::Write, future::Future, sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::timeout};
 
+/// For how long a deletion goes on in the background.
+const FORGETTING_MAY_TAKE: Duration = Duration::from_secs(30);
+/// How many answers are dropped with one command: Redis does nothing else meanwhile.
+const FORGOTTEN_AT_ONCE: usize = 500;
+
 #[derive(Clone)]
 pub(super) struct Redis {
     client: Client,
@@ -27,7 +32,7 @@ pub(super) struct Redis {
 impl Redis {
     pub fn new(url: &DatabaseUrl, settings: &config::Cache) -> anyhow::Result<Self> {
         let client = Client::open(url.reveal())
-            .map_err(|_| anyhow::anyhow!("it begins with redis:// or unix://"))
+            .map_err(|_| anyhow::anyhow!("it begins with redis://, rediss:// or unix://"))
             .context("`cache.redis_url` is no address of a Redis server")?;
         Ok(Self {
             client,
@@ -65,9 +70,15 @@ impl Redis {
             .arg("EX")
             .arg(self.ttl_seconds)
             .ignore();
+        // By when they were made: those that are older than the time that answers are kept for are gone already.
+        let made_at = analysis.created_at.as_offset_date_time().unix_timestamp();
+        let oldest = made_at.saturating_sub_unsigned(self.ttl_seconds);
         for subject in subjects {
             let set = subject_name(*subject);
-            commands.cmd("SADD").arg(&set).arg(&name).ignore();
+            commands.cmd("ZADD").arg(&set).arg(made_at).arg(&name).ignore();
+            let mut trim = redis::cmd("ZREMRANGEBYSCORE");
+            trim.arg(&set).arg("-inf").arg(format!("({oldest}"));
+            commands.add_command(trim).ignore();
             commands.cmd("EXPIRE").arg(&set).arg(self.ttl_seconds).ignore();
         }
         let _: Option<()> = self
@@ -90,17 +101,25 @@ impl Redis {
             .await;
     }
 
+    /// Drops what came from the subject, some at a time.
     pub async fn forget(&self, subject: Subject) {
         let set = subject_name(subject);
-        let _: Option<()> = self
-            .within_time("forget", async {
-                let mut connection = self.connection().await?;
-                let names: Vec<String> = redis::cmd("SMEMBERS").arg(&set).query_async(&mut connection).await?;
-                let mut commands = pipe();
-                commands.atomic().cmd("DEL").arg(&set).arg(names).ignore();
-                commands.query_async(&mut connection).await
-            })
-            .await;
+        let _: Option<()> = within(FORGETTING_MAY_TAKE, "forget", async {
+            let mut connection = self.connection().await?;
+            loop {
+                let some: Vec<(String, f64)> = redis::cmd("ZPOPMIN")
+                    .arg(&set)
+                    .arg(FORGOTTEN_AT_ONCE)
+                    .query_async(&mut connection)
+                    .await?;
+                if some.is_empty() {
+                    return Ok(());
+                }
+                let names: Vec<String> = some.into_iter().map(|(name, _)| name).collect();
+                let () = redis::cmd("UNLINK").arg(names).query_async(&mut connection).await?;
+            }
+        })
+        .await;
     }
 
     async fn connection(&self) -> RedisResult<ConnectionManager> {
@@ -114,22 +133,26 @@ impl Redis {
         self.connection.get_or_try_init(connect).await.cloned()
     }
 
-    /// What came of it, if it came in time; else the log says that Redis is away.
     async fn within_time<T>(&self, what: &'static str, work: impl Future<Output = RedisResult<T>>) -> Option<T> {
-        match timeout(self.may_take, work).await {
-            Ok(Ok(value)) => Some(value),
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    what,
-                    cause = error.category(),
-                    "Redis did not do its part; answers are looked for elsewhere"
-                );
-                None
-            }
-            Err(_) => {
-                tracing::warn!(what, "Redis took too long; answers are looked for elsewhere");
-                None
-            }
+        within(self.may_take, what, work).await
+    }
+}
+
+/// What came of it, if it came in time; else the log says that Redis is away.
+async fn within<T>(may_take: Duration, what: &'static str, work: impl Future<Output = RedisResult<T>>) -> Option<T> {
+    match timeout(may_take, work).await {
+        Ok(Ok(value)) => Some(value),
+        Ok(Err(error)) => {
+            tracing::warn!(
+                what,
+                cause = error.category(),
+                "Redis did not do its part; answers are looked for elsewhere"
+            );
+            None
+        }
+        Err(_) => {
+            tracing::warn!(what, "Redis took too long; answers are looked for elsewhere");
+            None
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct Cache {
     pub ttl_seconds: u64,
     /// How long an answer stays in memory that nobody asks for, in seconds.
     pub idle_seconds: u64,
-    /// A Redis server that replicas share: `redis://host:6379`.
+    /// A Redis server that replicas share: `redis://host:6379`, or `rediss://host:6379` over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<DatabaseUrl>,
     /// How long Redis may take before the answer is looked for elsewhere, in milliseconds.

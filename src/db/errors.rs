@@ -11,6 +11,9 @@ mod sqlite_code {
     pub const IOERR: i64 = 10;
     pub const FULL: i64 = 13;
     pub const CANTOPEN: i64 = 14;
+    pub const TOOBIG: i64 = 18;
+    pub const CONSTRAINT: i64 = 19;
+    pub const MISMATCH: i64 = 20;
 }
 
 /// Sorts an error of the database by what a client can do about it.
@@ -35,6 +38,29 @@ pub fn map_error(error: sqlx::Error) -> Error {
             _ => Error::internal(error),
         },
         _ => Error::internal(error),
+    }
+}
+
+/// Whether it is the data itself that the database does not take (PostgreSQL's classes 22 and 23), so that it would be refused
+/// another time, too.
+#[must_use]
+pub fn is_fault_of_data(error: &Error) -> bool {
+    match error {
+        Error::Conflict(_) => true,
+        Error::Internal { source } => match source.downcast_ref() {
+            Some(sqlx::Error::Encode(_)) => true,
+            Some(sqlx::Error::Database(cause)) => match sqlite_primary_code(cause.as_ref()) {
+                Some(code) => matches!(
+                    code,
+                    sqlite_code::TOOBIG | sqlite_code::CONSTRAINT | sqlite_code::MISMATCH
+                ),
+                None => cause
+                    .code()
+                    .is_some_and(|code| ["22", "23"].iter().any(|class| code.starts_with(class))),
+            },
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -84,9 +110,12 @@ fn is_passing(error: &dyn DatabaseError) -> bool {
                 sqlite_code::BUSY | sqlite_code::LOCKED | sqlite_code::IOERR | sqlite_code::CANTOPEN
             )
         }
-        // Classes 08 (connection), 53 (resources), 57 (operator intervention), 40 (serialisation and deadlocks).
-        None => error
-            .code()
-            .is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))),
+        // Classes 08 (connection), 40 (serialisation and deadlocks), 53 (resources), 55 (locks that are not to be had), 57 (operator
+        // intervention), 58 (the machine's own trouble).
+        None => error.code().is_some_and(|code| {
+            ["08", "40", "53", "55", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
     }
 }

@@ -6,7 +6,7 @@ mod errors;
 mod migrate;
 
 pub use connect::Pool;
-pub use errors::{is_contention, map_error};
+pub use errors::{is_contention, is_fault_of_data, map_error};
 
 use crate::domain::Result;
 use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection};

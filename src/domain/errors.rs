@@ -44,7 +44,8 @@ pub enum Error {
         message: String,
         /// The budget that stands in the way longest.
         budget: BudgetLeft,
-        /// Until its next window begins; `None` when it can never hold the request.
+        /// Until its next window begins, or a few seconds when only calls under way are in the way; `None` when it can never hold
+        /// the request.
         retry_after: Option<Duration>,
     },
     /// A provider did not answer, or not in a way that can be used; nobody else was to be asked.

@@ -10,6 +10,7 @@ pub mod caching;
 pub mod clock;
 pub mod collections;
 mod common_passwords;
+pub mod deadlines;
 pub mod documents;
 pub mod emails;
 pub mod engines;

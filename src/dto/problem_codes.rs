@@ -173,9 +173,9 @@ impl Code {
                 "over-budget",
                 StatusCode::TOO_MANY_REQUESTS,
                 "A budget does not hold this request",
-                "What the request may cost at most is more than a budget has left. `detail` names the budget and when it begins \
-                 anew. `Retry-After` says the same in seconds. Nothing was asked of a provider; an admin can raise the budget, and \
-                 `engine: embedded` costs nothing.",
+                "What the request may cost at most is more than a budget has left. `detail` names the budget and what to wait for: \
+                 its next window, or, where only calls under way are in the way, their end. `Retry-After` says for how many \
+                 seconds. Nothing was asked of a provider; an admin can raise the budget, and `engine: embedded` costs nothing.",
             ),
             Self::Upstream => (
                 "upstream",

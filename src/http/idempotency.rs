@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     auth::{Authentication, Entrance, check},
-    domain::{Error, identifiers::DocumentId, permissions::access, principal::Actor},
+    domain::{Error, deadlines, identifiers::DocumentId, permissions::access, principal::Actor},
     dto::{
         analyses::Analysis,
         problem::{Code, Problem, into_poem_error},
@@ -79,7 +79,7 @@ pub async fn around<E: Endpoint + 'static>(
             // A client that goes away must not leave the key claimed by half a request: the work goes on without it.
             let trace_id = trace_id::current().unwrap_or_else(trace_id::generate);
             let tasks = context.tasks.clone();
-            let work = trace_id::scope(trace_id, perform(context, next, request, owner, key));
+            let work = trace_id::scope(trace_id, deadlines::carry(perform(context, next, request, owner, key)));
             tasks
                 .spawn(work)
                 .await

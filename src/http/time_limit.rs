@@ -2,14 +2,18 @@
 //! rolled back.
 
 use super::Context;
-use crate::dto::problem::{Code, Problem, into_poem_error};
+use crate::{
+    domain::deadlines,
+    dto::problem::{Code, Problem, into_poem_error},
+};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use std::sync::Arc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, request: Request) -> Result<Response> {
     let limits = &context.limits;
-    match timeout(limits.request_timeout(), next.call(request)).await {
+    let deadline = Instant::now() + limits.request_timeout();
+    match deadlines::scope(deadline, timeout_at(deadline, next.call(request))).await {
         Ok(answer) => answer.map(IntoResponse::into_response),
         Err(_) => Err(into_poem_error(Problem::new(
             Code::TimedOut,

@@ -12,7 +12,7 @@ use crate::{
     on,
 };
 use sqlx::{Database, Encode, QueryBuilder, Type};
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 use uuid::Uuid;
 
 /// Analyses; what follows says which.
@@ -39,6 +39,7 @@ const INSERT: &str = "INSERT INTO analyses (id, kind, document_id, document_vers
     $24, $25, $26, $27, $28, $29)
     ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("WHERE a.id = $1");
+const EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM analyses WHERE id = $1)";
 const NEWEST: &str = select!(
     "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL) AND a.input_hash = $4
     ORDER BY a.created_at DESC, a.id DESC LIMIT 1"
@@ -46,6 +47,9 @@ const NEWEST: &str = select!(
 const FIND_KEPT: &str =
     select!("WHERE a.cache_key = $1 AND a.created_at >= $2 ORDER BY a.created_at DESC, a.id DESC LIMIT 1");
 const DELETE: &str = "DELETE FROM analyses WHERE id = $1";
+
+/// How many keys a statement takes, as no database takes any number of parameters.
+const KEYS_AT_ONCE: usize = 1_000;
 
 /// Stores an analysis; one that is stored already is left as it is, so that a commit of unknown outcome can be repeated.
 pub async fn insert(tx: &mut Tx, analysis: &Analysis) -> Result<()> {
@@ -82,6 +86,25 @@ pub async fn insert(tx: &mut Tx, analysis: &Analysis) -> Result<()> {
         .execute(c)
         .await
         .map(drop))
+}
+
+/// These are the answers that are given again under their keys from now on, and no older one is when they are deleted.
+pub async fn replace_kept(tx: &mut Tx, kept: &BTreeMap<&[u8], AnalysisId>) -> Result<()> {
+    let (keys, ids): (Vec<Vec<u8>>, Vec<AnalysisId>) = kept.iter().map(|(key, id)| (key.to_vec(), *id)).unzip();
+    for (keys, ids) in keys.chunks(KEYS_AT_ONCE).zip(ids.chunks(KEYS_AT_ONCE)) {
+        on!(&mut *tx, |c| {
+            let mut query = QueryBuilder::new("UPDATE analyses SET cache_key = NULL WHERE ");
+            push_one_of(&mut query, "cache_key", keys);
+            query.push(" AND NOT ");
+            push_one_of(&mut query, "id", ids);
+            query.build().execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+pub async fn exists(tx: &mut Tx, id: AnalysisId) -> Result<bool> {
+    on!(tx, |c| sqlx::query_scalar(EXISTS).bind(id).fetch_one(c).await)
 }
 
 pub async fn find(tx: &mut Tx, id: AnalysisId) -> Result<Option<Analysis>> {

@@ -12,6 +12,7 @@ use crate::{
     on,
 };
 use sqlx::{Database, Encode, QueryBuilder, Type};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Budgets; what follows says which.
@@ -28,6 +29,10 @@ macro_rules! select {
 const INSERT: &str = "INSERT INTO budgets (id, name, api_key_id, user_id, collection_id, unit, amount, period, version,
     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("WHERE id = $1");
+/// The budgets of the server, and none: the beginnings of a union.
+const EVERYBODYS: &str =
+    "SELECT id FROM budgets WHERE api_key_id IS NULL AND user_id IS NULL AND collection_id IS NULL";
+const NOBODYS: &str = "SELECT id FROM budgets WHERE 1 = 0";
 const UPDATE: &str = "UPDATE budgets SET name = $2, amount = $3, version = $4, updated_at = $5
     WHERE id = $1 AND version = $4 - 1";
 const DELETE: &str = "DELETE FROM budgets WHERE id = $1";
@@ -126,43 +131,43 @@ where
 pub async fn applying(tx: &mut Tx, payers: &[Payer], ids: &[BudgetId], lock: bool) -> Result<Vec<Budget>> {
     // SQLite's writers take turns anyway.
     let locking = if lock { tx.pick("", " FOR NO KEY UPDATE") } else { "" };
-    let distinct = |found: Vec<Uuid>| {
-        let mut found = found;
-        found.sort_unstable();
-        found.dedup();
-        found
-    };
-    let keys = distinct(payers.iter().filter_map(|payer| payer.key.map(|id| id.0)).collect());
-    let users = distinct(payers.iter().filter_map(|payer| payer.user.map(|id| id.0)).collect());
-    let collections = distinct(
-        payers
-            .iter()
-            .filter_map(|payer| payer.collection.map(|id| id.0))
-            .collect(),
-    );
-    let ids = distinct(ids.iter().map(|id| id.0).collect());
-    let everybody = if payers.is_empty() {
-        ""
-    } else {
-        " OR (api_key_id IS NULL AND user_id IS NULL AND collection_id IS NULL)"
-    };
     on!(tx, |c| {
-        let mut query = QueryBuilder::new(select!("WHERE 1 = 0"));
-        query.push(everybody);
-        for (column, values) in [
-            ("api_key_id", &keys),
-            ("user_id", &users),
-            ("collection_id", &collections),
-            ("id", &ids),
-        ] {
-            if !values.is_empty() {
-                query.push(" OR ");
-                push_one_of(&mut query, column, values);
-            }
-        }
-        query.push(" ORDER BY id").push(locking);
+        let mut query = applying_query(payers, ids);
+        query.push(locking);
         query.build_query_as().fetch_all(c).await
     })
+}
+
+/// Each part is read from its own index: one condition for all of them would have SQLite look through every budget.
+pub(super) fn applying_query<DB>(payers: &[Payer], ids: &[BudgetId]) -> QueryBuilder<DB>
+where
+    DB: Database,
+    for<'a> Uuid: Encode<'a, DB> + Type<DB>,
+{
+    let keys = distinct(payers.iter().filter_map(|payer| payer.key.map(|id| id.0)));
+    let users = distinct(payers.iter().filter_map(|payer| payer.user.map(|id| id.0)));
+    let collections = distinct(payers.iter().filter_map(|payer| payer.collection.map(|id| id.0)));
+    let ids = distinct(ids.iter().map(|id| id.0));
+    let mut query = QueryBuilder::new(select!("WHERE id IN ("));
+    query.push(if payers.is_empty() { NOBODYS } else { EVERYBODYS });
+    for (column, values) in [
+        ("api_key_id", keys),
+        ("user_id", users),
+        ("collection_id", collections),
+        ("id", ids),
+    ] {
+        if !values.is_empty() {
+            query.push(" UNION ALL SELECT id FROM budgets WHERE ");
+            push_one_of(&mut query, column, &values);
+        }
+    }
+    query.push(") ORDER BY id");
+    query
+}
+
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    let ids: BTreeSet<Uuid> = ids.collect();
+    ids.into_iter().collect()
 }
 
 /// Changes the name and the amount. Says whether the stored version was still the one before this.

@@ -17,3 +17,7 @@ pub mod taxonomies;
 mod turns;
 pub mod usage;
 pub mod users;
+
+#[cfg(test)]
+#[path = "plans_tests.rs"]
+mod plans_tests;

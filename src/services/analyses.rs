@@ -13,12 +13,14 @@ use super::{
 };
 use crate::{
     cache::Subject,
+    config::EMBEDDED,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result, Timestamp,
         analyses::{Analysis, AnalysisFilter, AnalysisKind, LARGEST_ANALYSIS_BATCH},
         audit::{Action, Event},
         budget_left::BudgetLeft,
+        deadlines,
         documents::Document,
         identifiers::{AnalysisId, CollectionId, DocumentId, TaxonomyId},
         paging::{Page, PageRequest},
@@ -101,8 +103,7 @@ impl Analyses {
         inputs: Vec<Result<Input>>,
         order: &Order,
     ) -> Result<Vec<Result<Given>>> {
-        let deadline = self.answering.deadline();
-        self.run_until(actor, inputs, order, deadline).await
+        self.run_until(actor, inputs, order, deadlines::current()).await
     }
 
     async fn run_until(
@@ -225,7 +226,13 @@ impl Analyses {
     pub async fn store_copy(&self, actor: &Actor, analysis: &Analysis, id: AnalysisId) -> Result<()> {
         let mut tx = self.db.write().await?;
         find(&mut tx, actor, analysis.id).await?;
-        analyses::insert(&mut tx, &Analysis { id, ..analysis.clone() }).await?;
+        let copy = Analysis {
+            id,
+            // Only the original is given again.
+            cache_key: None,
+            ..analysis.clone()
+        };
+        analyses::insert(&mut tx, &copy).await?;
         tx.commit().await
     }
 
@@ -291,9 +298,11 @@ impl Analyses {
     }
 }
 
-/// Whether an analysis of the text answers exactly this.
+/// Whether an analysis of the text answers exactly this. One in place of a model does not, as the model may answer another time.
 fn answers(analysis: &Analysis, task: &Task, plan: &Plan) -> bool {
-    analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
+    let is_makeshift = analysis.degraded && analysis.engine == EMBEDDED && !plan.is_embedded();
+    !is_makeshift
+        && analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)
         && analysis.options.0 == task.options()
         && plan.has(&analysis.engine, &analysis.model)
 }

@@ -2,7 +2,7 @@
 //! Nothing is asked twice, and no failure is kept.
 
 use super::{
-    flights::{Crew, FlightKey, Flights, Ride, Step},
+    flights::{Company, Crew, FlightKey, Flights, Leader, Ride, Step},
     spending::Spending,
     wanted::Wanted,
     writer::Writer,
@@ -15,20 +15,20 @@ use crate::{
         analyses::{Analysis, AnalysisOutput},
         caching::{CacheMode, CacheOutcome, CachePolicy, CacheTier},
         identifiers::{AnalysisId, CollectionId},
+        ledger::Payer,
     },
     engines::router::{Answered, Asking, Router},
     repositories::analyses,
-    telemetry::{Metrics, trace_id},
+    telemetry::{Metrics, Waiting, trace_id},
     text::hash_text,
 };
 use sqlx::types::Json;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
-/// How often somebody comes along with others who turn out to be short of money, before they set out alone.
-pub(super) const MOST_COMPANIONS: usize = 3;
+/// Kept free for an answer of one's own where somebody else's does not come in time: this share of the time, and this at most.
+const SHARE_OF_END: u32 = 10;
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(super) struct Answering {
@@ -38,8 +38,6 @@ pub(super) struct Answering {
     pub cache: AnswerCache,
     /// How old an answer may be that is given again.
     pub ttl: Duration,
-    /// How long whoever asks for a whole answer waits; `None` for as long as it takes.
-    pub answer_within: Option<Duration>,
     pub flights: Flights<Landed>,
     pub writer: Writer,
     pub spending: Spending,
@@ -73,34 +71,46 @@ pub(super) struct Landed(Given);
 /// An answer that is there, or one that is on its way.
 pub(super) enum Begun {
     Done(Given),
-    UnderWay(Ride<Landed>),
+    UnderWay(Ride<Landed>, Waiting),
 }
 
 impl Answering {
-    /// By when an answer that is asked for now must be there.
-    pub fn deadline(&self) -> Option<tokio::time::Instant> {
-        self.answer_within.map(|within| tokio::time::Instant::now() + within)
-    }
-
     /// Waits for the answer.
     pub async fn answer(&self, wanted: &Wanted) -> Result<Given> {
-        let mut companions = 0;
+        let mut company = Company::default();
         loop {
-            let mut ride = match self.begin(wanted, false, companions).await? {
+            let (mut ride, _waiting) = match self.begin(wanted, false, company).await? {
                 Begun::Done(given) => return Ok(given),
-                Begun::UnderWay(ride) => ride,
+                Begun::UnderWay(ride, waiting) => (ride, waiting),
             };
-            let outcome = ride.landed().await;
-            match self.disembark(wanted, ride.joined, outcome) {
-                // It was somebody else's budget.
-                Err(Error::OverBudget { .. }) if ride.joined => companions += 1,
-                outcome => return outcome,
+            let outcome = match patience(wanted, &ride) {
+                None => Ok(ride.landed().await),
+                Some(until) => timeout_at(until, ride.landed()).await,
+            };
+            let Ok(outcome) = outcome else {
+                drop(ride);
+                return self.answer_at_once(wanted).await;
+            };
+            match self.disembark(wanted, ride.joined.is_some(), outcome) {
+                Err(error) => company = company.after(&ride, &error).ok_or(error)?,
+                given => return given,
             }
         }
     }
 
-    /// Finds the answer, or sets out for it. With `stream`, pieces of it can be followed. `companions` were short of money before.
-    pub async fn begin(&self, wanted: &Wanted, stream: bool, companions: usize) -> Result<Begun> {
+    /// For models no time is left: the embedded engine answers, or it is said that nobody did.
+    async fn answer_at_once(&self, wanted: &Wanted) -> Result<Given> {
+        let wanted = Wanted {
+            deadline: Some(Instant::now()),
+            ..wanted.clone()
+        };
+        let mut ride = self.set_out(&wanted, wanted.key()?, None, false, Company::default());
+        let outcome = ride.landed().await;
+        self.disembark(&wanted, false, outcome)
+    }
+
+    /// Finds the answer, or sets out for it in such company. With `stream`, pieces of it can be followed.
+    pub async fn begin(&self, wanted: &Wanted, stream: bool, company: Company) -> Result<Begun> {
         if wanted.plan.is_embedded() {
             let mut answers = self.embedded(vec![Ok(wanted.clone())]).await?;
             let answer = answers.pop();
@@ -109,30 +119,44 @@ impl Answering {
                 .map(Begun::Done);
         }
         let key = wanted.key()?;
-        let oldest = self.oldest(wanted.policy);
         if wanted.policy.mode.reads()
-            && let Some(analysis) = self.cache.at_hand(&key, oldest).await
+            && let Some(analysis) = self.cache.at_hand(&key, self.oldest(wanted.policy)).await
         {
             return Ok(Begun::Done(self.give_again(wanted, analysis, CacheTier::Memory)));
         }
-        let joins = wanted.policy.mode == CacheMode::On && companions < MOST_COMPANIONS;
-        let joinable = joins.then(|| FlightKey {
+        let joinable = (wanted.policy.mode == CacheMode::On).then(|| FlightKey {
             question: key,
             max_age: wanted.policy.max_age,
             falls_back: wanted.plan.falls_back(),
         });
-        let ride = self.flights.board(joinable, |crew| {
+        let ride = self.set_out(wanted, key, joinable, stream, company);
+        Ok(Begun::UnderWay(ride, self.metrics.models().waiting()))
+    }
+
+    fn set_out(
+        &self,
+        wanted: &Wanted,
+        key: Key,
+        joinable: Option<FlightKey>,
+        stream: bool,
+        company: Company,
+    ) -> Ride<Landed> {
+        let me = Leader {
+            payer: Payer::of(&wanted.actor, wanted.collection()),
+            streams: stream,
+            deadline: wanted.deadline.filter(|_| !stream),
+        };
+        self.flights.board(joinable, me, company, |crew| {
             let (this, wanted) = (self.clone(), wanted.clone());
-            async move { this.fly(&wanted, key, oldest, crew, stream).await }
-        });
-        Ok(Begun::UnderWay(ride))
+            async move { this.fly(&wanted, key, crew, me).await }
+        })
     }
 
     /// The next piece of an answer that is on its way, or the answer.
     pub async fn next(&self, wanted: &Wanted, ride: &mut Ride<Landed>) -> Step<Given> {
         match ride.next().await {
             Step::Piece(piece) => Step::Piece(piece),
-            Step::Landed(outcome) => Step::Landed(self.disembark(wanted, ride.joined, outcome)),
+            Step::Landed(outcome) => Step::Landed(self.disembark(wanted, ride.joined.is_some(), outcome)),
         }
     }
 
@@ -223,15 +247,16 @@ impl Answering {
     }
 
     /// The work of a flight.
-    async fn fly(&self, wanted: &Wanted, key: Key, oldest: Timestamp, crew: Crew, stream: bool) -> Result<Landed> {
-        if wanted.policy.mode.reads()
-            && let Some((analysis, tier)) = self.find_kept(wanted, &key, oldest).await?
-        {
-            return Ok(Landed(Given {
-                analysis,
-                cache: CacheOutcome::Hit(tier),
-                collection: wanted.collection(),
-            }));
+    async fn fly(&self, wanted: &Wanted, key: Key, crew: Crew, leader: Leader) -> Result<Landed> {
+        if wanted.policy.mode.reads() {
+            if let Some((analysis, tier)) = self.find_kept(wanted, &key, self.oldest(wanted.policy)).await? {
+                return Ok(Landed(Given {
+                    analysis,
+                    cache: CacheOutcome::Hit(tier),
+                    collection: wanted.collection(),
+                }));
+            }
+            self.metrics.models().cache_missed();
         }
         let too_old = wanted.policy.max_age.is_some()
             && self
@@ -242,8 +267,8 @@ impl Answering {
         let asking = Asking {
             meter: self.spending.meter(&wanted.actor, wanted.collection()),
             cancel: crew.cancel,
-            pieces: stream.then_some(crew.pieces),
-            deadline: wanted.deadline.filter(|_| !stream),
+            pieces: leader.streams.then_some(crew.pieces),
+            deadline: leader.deadline,
         };
         let began = Instant::now();
         let question = wanted.task.question(&wanted.source.text);
@@ -269,13 +294,10 @@ impl Answering {
             CacheOutcome::Bypassed(keep)
         } else if analysis.usage.calls == 0 && !analysis.degraded {
             CacheOutcome::NotKept
+        } else if too_old {
+            CacheOutcome::TooOld(keep)
         } else {
-            self.metrics.models().cache_missed();
-            if too_old {
-                CacheOutcome::TooOld(keep)
-            } else {
-                CacheOutcome::Miss(keep)
-            }
+            CacheOutcome::Miss(keep)
         };
         Ok(Landed(Given {
             analysis,
@@ -292,11 +314,22 @@ impl Answering {
         oldest: Timestamp,
     ) -> Result<Option<(Arc<Analysis>, CacheTier)>> {
         let epoch = self.cache.epoch();
-        let mut found = self.cache.shared(key, oldest).await;
+        let shared = self.cache.shared(key, oldest).await;
+        let mut tx = self.db.glance().await?;
+        let mut found = None;
+        let mut is_gone = false;
+        if let Some((analysis, tier)) = shared {
+            // Redis may not have heard of a deletion, or belong to others, too; the database knows.
+            is_gone = !analyses::exists(&mut tx, analysis.id).await?;
+            found = (!is_gone).then_some((analysis, tier));
+        }
         if found.is_none() {
-            let mut tx = self.db.glance().await?;
             let stored = analyses::find_kept(&mut tx, key, oldest).await?;
             found = stored.map(|analysis| (Arc::new(analysis), CacheTier::Database));
+        }
+        drop(tx);
+        if is_gone {
+            self.cache.drop_shared(key).await;
         }
         if let Some((analysis, _)) = &found {
             self.cache
@@ -346,4 +379,12 @@ impl Answering {
             created_at: self.clock.now(),
         }
     }
+}
+
+/// Until when to wait for a flight of others, if it may land after the time in which an answer is of use.
+fn patience(wanted: &Wanted, ride: &Ride<Landed>) -> Option<Instant> {
+    let deadline = wanted.deadline?;
+    let may_be_late = ride.joined?.deadline.is_none_or(|landing| landing > deadline);
+    let left = deadline.saturating_duration_since(Instant::now());
+    may_be_late.then(|| deadline - (left / SHARE_OF_END).min(LONGEST_END).min(left))
 }

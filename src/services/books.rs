@@ -2,11 +2,11 @@
 //! that takes part is locked first, in one order, so that what is read of it stays true until the commit: in one process, in
 //! many, on one database.
 
+use super::over_budget::Refusal;
 use crate::{
     db::Tx,
     domain::{
-        Error, Result, Timestamp,
-        budget_left::BudgetLeft,
+        Result, Timestamp,
         budgets::{Budget, HoldLine, Spent},
         identifiers::{ApiKeyId, BudgetId, CollectionId, UserId},
         ledger::{LedgerAmounts, LedgerKey, LedgerLines, Payer},
@@ -20,11 +20,7 @@ use crate::{
     },
 };
 use sqlx::types::Json;
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
-};
-use time::UtcOffset;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// For how long something stays set aside when nobody says what the call used: longer than any call may take.
@@ -81,8 +77,7 @@ impl Settlement {
 /// What became of a reservation: whether there is a hold now, or which budget does not bear it.
 pub(super) type Reserved = Result<bool>;
 
-/// Books the settlements, then sets aside what the reservations ask for, each by itself. With `sweep`, holds that nobody has
-/// settled in time are booked as spent in full.
+/// Books the settlements, then sets aside what the reservations ask for, each by itself.
 ///
 /// # Errors
 /// When the database does not answer; a reservation that is refused is in its own place.
@@ -91,7 +86,6 @@ pub(super) async fn keep(
     now: Timestamp,
     settlements: &[Settlement],
     reservations: &[&Reservation],
-    sweep: bool,
 ) -> Result<Vec<Reserved>> {
     let mut ledger = LedgerLines::new();
     let mut ended = End::default();
@@ -101,15 +95,7 @@ pub(super) async fn keep(
             None => add(&mut ledger, &settlement.lines),
         }
     }
-    let mut open = holds::find(tx, &ended.ids).await?;
-    if sweep {
-        for hold in holds::expired(tx, now, SWEPT_AT_ONCE).await? {
-            if !ended.settlements.contains_key(&hold.id) {
-                ended.add(hold.id, spent_in_full(&hold));
-                open.push(hold);
-            }
-        }
-    }
+    let open = holds::find(tx, &ended.ids).await?;
     let payers: Vec<Payer> = reservations.iter().map(|one| one.payer).collect();
     let held_of: Vec<BudgetId> = lines_of(&open).map(|line| line.budget).collect();
     let mut accounts = Accounts::open(tx, now, &payers, &held_of, &open).await?;
@@ -137,11 +123,21 @@ pub(super) async fn keep(
     holds::put_windows(tx, &accounts.changed()).await?;
     holds::insert(tx, &new).await?;
     usage::add(tx, &ledger).await?;
-    if sweep {
-        holds::forget_windows(tx, ago(now, WINDOWS_LAST)).await?;
-        usage::forget_writers(tx, ago(now, WRITERS_LAST)).await?;
-    }
     Ok(outcomes)
+}
+
+/// Books holds that nobody has settled in time as spent in full, and forgets what is old.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    let expired = holds::expired(tx, now, SWEPT_AT_ONCE).await?;
+    let settlements: Vec<Settlement> = expired.iter().map(spent_in_full).collect();
+    if !settlements.is_empty() {
+        keep(tx, now, &settlements, &[]).await?;
+    }
+    holds::forget_windows(tx, ago(now, WINDOWS_LAST)).await?;
+    usage::forget_writers(tx, ago(now, WRITERS_LAST)).await
 }
 
 /// The holds that end in this transaction. Of two settlements of one hold the first counts.
@@ -231,13 +227,19 @@ impl Accounts {
         {
             let window = budget.period.start(self.now);
             let spent = self.windows.get(&(budget.id, window)).map(|account| account.spent);
-            let left = spent.unwrap_or_default().left_of(budget.amount);
+            let spent = spent.unwrap_or_default();
+            let left = spent.left_of(budget.amount);
             let need = budget
                 .unit
                 .of(reservation.call.worst_tokens, reservation.call.worst_cost);
             // What costs nothing under a budget is no matter to it, even when it is used up.
             if need > left {
-                refusing.push(Refusal { budget, need, left });
+                refusing.push(Refusal {
+                    budget,
+                    spent,
+                    need,
+                    left,
+                });
             }
             lines.push(HoldLine {
                 budget: budget.id,
@@ -265,51 +267,6 @@ impl Accounts {
                 spent: account.spent,
             })
             .collect()
-    }
-}
-
-/// A budget that does not hold a call.
-struct Refusal<'a> {
-    budget: &'a Budget,
-    need: i64,
-    left: i64,
-}
-
-impl Refusal<'_> {
-    /// One that can never hold it comes first; then the one that stays in the way longest; then the one with the least share
-    /// left of what is needed.
-    fn tightness(&self, now: Timestamp) -> (bool, Timestamp, Reverse<i128>) {
-        let share = i128::from(self.left) * 1_000_000_000 / i128::from(self.need.max(1));
-        (
-            self.need > self.budget.amount,
-            self.budget.period.end(now),
-            Reverse(share),
-        )
-    }
-
-    fn into_error(self, now: Timestamp) -> Error {
-        let resets_at = self.budget.period.end(now);
-        let (name, limit) = (&self.budget.name, self.budget.limit());
-        let need = self.budget.unit.show(self.need);
-        let is_too_small = self.need > self.budget.amount;
-        let message = if is_too_small {
-            format!(
-                "the budget `{name}` ({limit}) can never hold this call, which may take {need}; ask for less, or have the \
-                 budget raised"
-            )
-        } else {
-            let left = self.budget.unit.show(self.left);
-            format!(
-                "the budget `{name}` ({limit}) has {left} left, and this call may take {need}; it resets at {}",
-                resets_at.as_offset_date_time().to_offset(UtcOffset::UTC)
-            )
-        };
-        let budget = BudgetLeft::new(name.clone(), self.budget.unit.name(), self.left, resets_at, now);
-        Error::OverBudget {
-            message,
-            retry_after: (!is_too_small).then_some(budget.resets_in),
-            budget,
-        }
     }
 }
 

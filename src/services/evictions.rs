@@ -25,10 +25,12 @@ impl Evictions {
     /// # Errors
     /// When the database does not take the commit; nothing is dropped then.
     pub async fn commit(&self, tx: Tx, subject: Subject) -> Result<()> {
-        let cache = self.cache.clone();
+        let (cache, tasks) = (self.cache.clone(), self.tasks.clone());
         let work = self.tasks.spawn(async move {
             tx.commit().await?;
             cache.forget(subject).await;
+            // Nobody waits for Redis: what it has is not given before the database has said that it is still there.
+            tasks.spawn(async move { cache.forget_shared(subject).await });
             Ok(())
         });
         work.await.map_err(Error::internal)?

@@ -3,7 +3,7 @@
 
 use crate::{
     cache::Key,
-    domain::{Error, Result},
+    domain::{Error, Result, ledger::Payer},
     engines::chat::PieceSink,
     telemetry::trace_id,
 };
@@ -13,8 +13,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often somebody comes along with others who turn out to be short of money, before they keep to those who pay from the same
+/// budgets.
+const MOST_COMPANIONS: usize = 3;
 
 /// Names a flight that others may join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +30,46 @@ pub(super) struct FlightKey {
     pub falls_back: bool,
 }
 
+/// Who begins a flight, which others may want to know before they come along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leader {
+    pub payer: Payer,
+    /// Whether pieces of the answer are asked for.
+    pub streams: bool,
+    /// By when the flight lands; `None` for whenever it is done.
+    pub deadline: Option<Instant>,
+}
+
+/// Whom somebody who sets out comes along with. It narrows with what went wrong on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Company {
+    /// How often it was with others who turned out to be short of money.
+    refused: usize,
+    /// Whether only those will do who want the answer in the same way, whole or as a stream.
+    alike: bool,
+}
+
+impl Company {
+    fn suits(self, me: &Leader, leader: &Leader) -> bool {
+        (me.payer == leader.payer || self.refused < MOST_COMPANIONS) && (!self.alike || me.streams == leader.streams)
+    }
+
+    /// With whom to set out again after a flight that somebody else has begun and that failed; `None` when it would fail alone, too.
+    pub fn after<T>(self, ride: &Ride<T>, error: &Error) -> Option<Self> {
+        let leader = ride.joined?;
+        match error {
+            // It was somebody else's budget.
+            Error::OverBudget { .. } if leader.payer != ride.me.payer => Some(Self {
+                refused: self.refused + 1,
+                ..self
+            }),
+            // A stream ends with what was handed on already, and has no time that its engines share; a whole answer is no stream's.
+            Error::Upstream { .. } if leader.streams != ride.me.streams => Some(Self { alike: true, ..self }),
+            _ => None,
+        }
+    }
+}
+
 /// The flights of this process. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Flights<T> {
@@ -33,7 +77,7 @@ pub(super) struct Flights<T> {
     tasks: TaskTracker,
 }
 
-type UnderWay<T> = Arc<Mutex<HashMap<FlightKey, Weak<Seat<T>>>>>;
+type UnderWay<T> = Arc<Mutex<HashMap<FlightKey, Vec<Weak<Seat<T>>>>>>;
 
 /// What those on board see: the pieces so far, and in the end the outcome.
 struct Board<T> {
@@ -43,6 +87,7 @@ struct Board<T> {
 
 /// Shared by all who wait; with the last one, the flight is given up.
 struct Seat<T> {
+    leader: Leader,
     board: watch::Receiver<Board<T>>,
     cancel: CancellationToken,
 }
@@ -57,8 +102,9 @@ impl<T> Drop for Seat<T> {
 pub(super) struct Ride<T> {
     board: watch::Receiver<Board<T>>,
     seen: usize,
-    /// Whether another request has begun it.
-    pub joined: bool,
+    me: Leader,
+    /// Who has begun it, if it was another request.
+    pub joined: Option<Leader>,
     _seat: Arc<Seat<T>>,
 }
 
@@ -84,24 +130,37 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
     }
 
-    /// Joins the flight of this key, or begins one. Without a key, nobody else joins it.
-    pub fn board<F>(&self, key: Option<FlightKey>, work: impl FnOnce(Crew) -> F) -> Ride<T>
+    /// Joins a flight of this key whose company suits, best one of the same payer; or begins one. Without a key, nobody else joins
+    /// it.
+    pub fn board<F>(
+        &self,
+        key: Option<FlightKey>,
+        me: Leader,
+        company: Company,
+        work: impl FnOnce(Crew) -> F,
+    ) -> Ride<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let Some(key) = key else {
-            return self.begin(None, work).ride(false);
+            return self.begin(None, me, work).ride(me, false);
         };
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seat) = under_way.get(&key).and_then(Weak::upgrade) {
-            return seat.ride(true);
+        let flights = under_way.entry(key).or_default();
+        let suiting = || {
+            let found = flights.iter().filter_map(Weak::upgrade);
+            found.filter(|seat| company.suits(&me, &seat.leader))
+        };
+        let own = suiting().find(|seat| seat.leader.payer == me.payer);
+        if let Some(seat) = own.or_else(|| suiting().next()) {
+            return seat.ride(me, true);
         }
-        let seat = self.begin(Some(key), work);
-        under_way.insert(key, Arc::downgrade(&seat));
-        seat.ride(false)
+        let seat = self.begin(Some(key), me, work);
+        flights.push(Arc::downgrade(&seat));
+        seat.ride(me, false)
     }
 
-    fn begin<F>(&self, key: Option<FlightKey>, work: impl FnOnce(Crew) -> F) -> Arc<Seat<T>>
+    fn begin<F>(&self, key: Option<FlightKey>, leader: Leader, work: impl FnOnce(Crew) -> F) -> Arc<Seat<T>>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
@@ -116,6 +175,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             of_pieces.send_modify(|board| board.pieces.push(piece.into()));
         });
         let seat = Arc::new(Seat {
+            leader,
             board,
             cancel: cancel.clone(),
         });
@@ -133,7 +193,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     }
 }
 
-/// A flight that others find. It is found no more when this is dropped, however the work ended; a later flight of its key stays.
+/// A flight that others find. It is found no more when this is dropped, however the work ended; others of its key stay.
 struct Listed<T> {
     under_way: UnderWay<T>,
     key: FlightKey,
@@ -143,18 +203,23 @@ struct Listed<T> {
 impl<T> Drop for Listed<T> {
     fn drop(&mut self) {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.get(&self.key).is_some_and(|seat| seat.ptr_eq(&self.this)) {
+        let Some(flights) = under_way.get_mut(&self.key) else {
+            return;
+        };
+        flights.retain(|seat| !seat.ptr_eq(&self.this));
+        if flights.is_empty() {
             under_way.remove(&self.key);
         }
     }
 }
 
 impl<T> Seat<T> {
-    fn ride(self: Arc<Self>, joined: bool) -> Ride<T> {
+    fn ride(self: Arc<Self>, me: Leader, joined: bool) -> Ride<T> {
         Ride {
             board: self.board.clone(),
             seen: 0,
-            joined,
+            me,
+            joined: joined.then_some(self.leader),
             _seat: self,
         }
     }
@@ -203,95 +268,5 @@ fn ended() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Duration,
-    };
-
-    const KEY: FlightKey = FlightKey {
-        question: [7; 32],
-        max_age: None,
-        falls_back: false,
-    };
-
-    #[tokio::test]
-    async fn many_fly_together_and_land_alike() {
-        let flights: Flights<usize> = Flights::new(TaskTracker::new());
-        let begun = Arc::new(AtomicUsize::new(0));
-        let mut rides: Vec<Ride<usize>> = (0..100)
-            .map(|_| {
-                let begun = Arc::clone(&begun);
-                flights.board(Some(KEY), |crew| async move {
-                    begun.fetch_add(1, Ordering::SeqCst);
-                    (crew.pieces)("one ");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    (crew.pieces)("two");
-                    Ok(5)
-                })
-            })
-            .collect();
-        assert_eq!(rides.iter().filter(|ride| ride.joined).count(), 99);
-        for ride in &mut rides {
-            let mut text = String::new();
-            let landed = loop {
-                match ride.next().await {
-                    Step::Piece(piece) => text.push_str(&piece),
-                    Step::Landed(outcome) => break outcome,
-                }
-            };
-            assert_eq!((text.as_str(), landed.unwrap()), ("one two", 5));
-        }
-        assert_eq!(begun.load(Ordering::SeqCst), 1);
-        // What has landed is not joined any more.
-        assert!(!flights.board(Some(KEY), |_| async { Ok(6) }).joined);
-    }
-
-    #[tokio::test]
-    async fn a_failure_reaches_everybody_and_the_next_one_tries_again() {
-        let flights: Flights<u8> = Flights::new(TaskTracker::new());
-        let failing = |_: Crew| async {
-            tokio::task::yield_now().await;
-            Err(Error::Conflict("no".to_owned()))
-        };
-        let mut rides: Vec<_> = (0..3).map(|_| flights.board(Some(KEY), failing)).collect();
-        for ride in &mut rides {
-            assert!(matches!(ride.landed().await, Err(Error::Conflict(_))));
-        }
-        assert_eq!(flights.board(Some(KEY), |_| async { Ok(1) }).landed().await.unwrap(), 1);
-    }
-
-    #[tokio::test]
-    async fn it_goes_on_until_the_last_one_has_gone() {
-        let flights: Flights<u8> = Flights::new(TaskTracker::new());
-        let (said, given_up) = tokio::sync::oneshot::channel();
-        let work = |crew: Crew| async move {
-            crew.cancel.cancelled().await;
-            said.send(()).unwrap();
-            Ok(0)
-        };
-        let first = flights.board(Some(KEY), work);
-        let second = flights.board(Some(KEY), |_| async { Ok(1) });
-        assert!(second.joined);
-        drop(first);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        assert!(
-            flights.board(Some(KEY), |_| async { Ok(2) }).joined,
-            "it was given up too early"
-        );
-        drop(second);
-        given_up.await.unwrap();
-        // Nobody joins what was given up.
-        assert!(!flights.board(Some(KEY), |_| async { Ok(3) }).joined);
-    }
-
-    #[tokio::test]
-    async fn work_that_breaks_off_is_a_failure() {
-        let flights: Flights<u8> = Flights::new(TaskTracker::new());
-        let mut ride = flights.board(Some(KEY), |_| async { panic!("a fault of ours") });
-        assert!(matches!(ride.landed().await, Err(Error::Internal { .. })));
-        // Nobody joins it, and nothing of it is left.
-        assert!(flights.under_way.lock().unwrap().is_empty());
-    }
-}
+#[path = "flights_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::{
     answering::{Answering, Begun, Given},
-    flights::Step,
+    flights::{Company, Step},
     wanted::Wanted,
 };
 use crate::domain::{Error, Result, caching::CacheOutcome, identifiers::CollectionId};
@@ -23,7 +23,7 @@ pub struct Follow {
     outcome: CacheOutcome,
     /// Whether pieces have come.
     some: bool,
-    companions: usize,
+    company: Company,
 }
 
 /// What comes next of an answer.
@@ -40,18 +40,15 @@ impl Follow {
     /// Sets out for the answer, and waits for the first that comes of it: a failure that comes first is an error.
     pub(super) async fn begin(answering: &Answering, wanted: Wanted) -> Result<Self> {
         let mut follow = Self {
-            begun: Some(Box::pin(answering.begin(&wanted, true, 0)).await?),
-            first: None,
-            outcome: if wanted.policy.mode.reads() {
-                CacheOutcome::Miss(false)
-            } else {
-                CacheOutcome::Bypassed(false)
-            },
             answering: answering.clone(),
             wanted,
+            begun: None,
+            first: None,
+            outcome: CacheOutcome::Miss(false),
             some: false,
-            companions: 0,
+            company: Company::default(),
         };
+        follow.set_out(Company::default()).await?;
         match timeout(FIRST_MAY_TAKE, Box::pin(follow.next())).await {
             Ok(Some(Progress::Failed(error))) => Err(error),
             Ok(first) => {
@@ -86,39 +83,43 @@ impl Follow {
             return Some(first);
         }
         loop {
-            let Begun::UnderWay(ride) = self.begun.as_mut()? else {
+            let Begun::UnderWay(ride, _) = self.begun.as_mut()? else {
                 let Some(Begun::Done(given)) = self.begun.take() else {
                     return None;
                 };
                 return Some(self.whole(given));
             };
-            let joined = ride.joined;
-            if joined {
-                self.outcome = CacheOutcome::Collapsed;
-            }
             match self.answering.next(&self.wanted, ride).await {
                 Step::Piece(piece) => {
                     self.some = true;
                     return Some(Progress::Piece(piece));
                 }
                 Step::Landed(Ok(given)) => self.begun = Some(Begun::Done(given)),
-                // It was somebody else's budget: now with one's own.
-                Step::Landed(Err(Error::OverBudget { .. })) if joined && !self.some => {
-                    self.companions += 1;
-                    let again = Box::pin(self.answering.begin(&self.wanted, true, self.companions)).await;
-                    match again {
-                        Ok(begun) => self.begun = Some(begun),
-                        Err(error) => return Some(self.failed(error)),
+                Step::Landed(Err(error)) => {
+                    let company = self.company.after(ride, &error).filter(|_| !self.some);
+                    let again = match company {
+                        Some(company) => self.set_out(company).await,
+                        None => Err(error),
+                    };
+                    if let Err(error) = again {
+                        self.begun = None;
+                        return Some(Progress::Failed(error));
                     }
                 }
-                Step::Landed(Err(error)) => return Some(self.failed(error)),
             }
         }
     }
 
-    fn failed(&mut self, error: Error) -> Progress {
-        self.begun = None;
-        Progress::Failed(error)
+    async fn set_out(&mut self, company: Company) -> Result<()> {
+        let begun = Box::pin(self.answering.begin(&self.wanted, true, company)).await?;
+        self.outcome = match &begun {
+            Begun::UnderWay(ride, _) if ride.joined.is_some() => CacheOutcome::Collapsed,
+            _ if self.wanted.policy.mode.reads() => CacheOutcome::Miss(false),
+            _ => CacheOutcome::Bypassed(false),
+        };
+        self.company = company;
+        self.begun = Some(begun);
+        Ok(())
     }
 
     /// An answer of which no piece has come, comes as one piece.

@@ -14,6 +14,7 @@ use crate::{
         Error, Result,
         analyses::AnalysisKind,
         caching::CachePolicy,
+        deadlines,
         documents::LONGEST_TEXT,
         engines::EngineChoice,
         identifiers::PromptId,
@@ -63,7 +64,7 @@ impl Generations {
     /// `Error::Upstream`.
     pub async fn run(&self, actor: &Actor, commission: Commission) -> Result<Given> {
         let wanted = Wanted {
-            deadline: self.answering.deadline(),
+            deadline: deadlines::current(),
             ..self.wanted(actor, commission).await?
         };
         Box::pin(self.answering.answer(&wanted)).await

@@ -20,9 +20,11 @@ pub mod idempotency;
 mod label_sets;
 pub mod oidc;
 pub mod oidc_rules;
+mod over_budget;
 pub mod prompts;
 mod reach;
 pub mod recognition;
+mod records;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_throttle;
@@ -92,8 +94,6 @@ pub struct Foundation {
     pub cache: AnswerCache,
     /// How old an answer may be that is given again.
     pub cache_ttl: Duration,
-    /// How long a request may take.
-    pub answer_within: Option<Duration>,
     pub auth: Auth,
     pub oidc: Option<Setup>,
     pub metrics: Metrics,
@@ -109,7 +109,6 @@ impl Services {
             router,
             cache,
             cache_ttl,
-            answer_within,
             auth,
             oidc,
             metrics,
@@ -150,7 +149,6 @@ impl Services {
             router,
             cache: cache.clone(),
             ttl: cache_ttl,
-            answer_within,
             flights: Flights::new(tasks.clone()),
             writer,
             spending: spending.clone(),

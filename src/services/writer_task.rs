@@ -2,12 +2,13 @@
 
 use super::{
     books::{self, Reservation, Settlement},
+    records,
     writer_queue::{Batch, Queued, Recording, Reserving, Saved},
 };
 use crate::{
-    db::{Db, Tx, is_contention},
-    domain::{Clock, Error, Result, Timestamp, analyses::Analysis, money::MicroDollars},
-    repositories::{analyses, documents, usage},
+    db::{Db, Tx, is_contention, is_fault_of_data},
+    domain::{Clock, Error, Result, Timestamp, money::MicroDollars},
+    repositories::usage,
     telemetry::metrics::Metrics,
 };
 use std::{collections::VecDeque, mem, sync::PoisonError, time::Duration};
@@ -103,8 +104,12 @@ impl Task {
                     }
                 }
             }
-            // Nobody may ask for anything for a long time; what was set aside and forgotten is booked all the same.
-            if batch.weight > 0 || !self.kept.is_empty() || self.is_to_sweep(self.clock.now()) {
+            // Nobody may ask for anything for a long time; what was set aside and forgotten is booked all the same. What is known to
+            // have been used comes before what is taken to have been.
+            if self.kept.is_empty() && self.is_to_sweep(self.clock.now()) {
+                self.sweep().await;
+            }
+            if batch.weight > 0 || !self.kept.is_empty() {
                 self.write(batch).await;
             }
         }
@@ -186,12 +191,18 @@ impl Task {
         while !away && !self.kept.is_empty() {
             match self.transact(1, &[], &[]).await {
                 Ok(_) => {}
-                Err(Error::Unavailable { .. } | Error::StorageFull { .. }) => away = true,
-                Err(error) => {
-                    let cause = error.cause().map(ToString::to_string).unwrap_or_default();
+                // It would be refused every time, and everything behind it would wait for it.
+                Err(error) if is_fault_of_data(&error) => {
+                    let cause = error.cause().map_or_else(|| error.to_string(), ToString::to_string);
                     let lost = self.kept.pop_front();
                     self.uncertain = None;
                     self.give_up(lost.iter(), &cause);
+                }
+                // Whatever else is wrong may pass: it is kept, and tried again.
+                Err(error) => {
+                    let cause = error.cause().map_or_else(|| error.to_string(), ToString::to_string);
+                    tracing::warn!(cause, "what calls have used cannot be booked yet");
+                    away = true;
                 }
             }
         }
@@ -229,9 +240,8 @@ impl Task {
         recordings: &[Recording],
     ) -> Result<Written> {
         let count = most.min(self.kept.len());
-        let sweep = self.is_to_sweep(self.clock.now());
         // What a call is about to use need not outlive the machine that makes it; what it has used must.
-        let mut tx = if count == 0 && recordings.is_empty() && !sweep {
+        let mut tx = if count == 0 && recordings.is_empty() {
             self.db.write_soon().await?
         } else {
             self.db.write().await?
@@ -241,19 +251,14 @@ impl Task {
         let count = count.min(self.kept.len());
         let settlements = &self.kept.make_contiguous()[..count];
         let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
-        let reserved = if sweep || count > 0 || !reservations.is_empty() {
-            books::keep(&mut tx, now, settlements, &reservations, sweep).await?
+        // Answers refer to people, keys and collections, which whoever deletes them locks before the budgets that go with them: in
+        // the same order here, neither waits for the other for ever.
+        let recorded = records::store(&mut tx, recordings).await?;
+        let reserved = if count > 0 || !reservations.is_empty() {
+            books::keep(&mut tx, now, settlements, &reservations).await?
         } else {
             Vec::new()
         };
-        let mut recorded = Vec::with_capacity(recordings.len());
-        for recording in recordings {
-            let mut outcome = Vec::with_capacity(recording.analyses.len());
-            for analysis in &recording.analyses {
-                outcome.push(store_one(&mut tx, analysis).await?);
-            }
-            recorded.push(outcome);
-        }
         self.batch += 1;
         // What has a hold is booked once because the hold goes; what has none, because the transaction is noted.
         if settlements.iter().any(|settlement| settlement.hold.is_none()) {
@@ -263,10 +268,23 @@ impl Task {
         tx.commit().await?;
         self.uncertain = None;
         self.kept.drain(..count);
-        if sweep {
-            self.swept_at = Some(now);
-        }
         Ok(Written { reserved, recorded })
+    }
+
+    /// Books what was set aside and forgotten, apart from everything else: nobody's answer waits for it, and nobody's settlement is
+    /// to blame when it fails.
+    async fn sweep(&mut self) {
+        let now = self.clock.now();
+        self.swept_at = Some(now);
+        let sweeping = async {
+            let mut tx = self.db.write().await?;
+            books::sweep(&mut tx, now).await?;
+            tx.commit().await
+        };
+        if let Err(error) = sweeping.await {
+            let cause = error.cause().map_or_else(|| error.to_string(), ToString::to_string);
+            tracing::warn!(cause, "what was set aside and forgotten cannot be booked yet");
+        }
     }
 
     /// Whether it is time to book what was set aside and forgotten.
@@ -353,15 +371,4 @@ fn again(error: &mut Option<Error>) -> Error {
     };
     *error = Some(next);
     given
-}
-
-/// A document that was deleted while its engine was at work takes its answer with it.
-async fn store_one(tx: &mut Tx, analysis: &Analysis) -> Result<Option<Error>> {
-    if let Some(id) = analysis.document_id
-        && !documents::exists(tx, id).await?
-    {
-        return Ok(Some(Error::not_found("document", id)));
-    }
-    analyses::insert(tx, analysis).await?;
-    Ok(None)
 }

@@ -7,4 +7,4 @@ mod provider_metrics;
 pub mod trace_id;
 
 pub use metrics::Metrics;
-pub use model_metrics::{CallUse, Share};
+pub use model_metrics::{CallUse, Share, Waiting};

@@ -1,7 +1,7 @@
 //! Metrics of engines and of answers that are given again. Durations follow OpenTelemetry's conventions for generative AI. Labels are
 //! configured names and closed sets.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::time::Duration;
 
 /// Seconds, as the conventions for generative AI advise.
@@ -54,6 +54,17 @@ pub struct ModelMetrics {
     cache_misses: IntCounter,
     cache_collapsed: IntCounter,
     cache_saved: IntCounter,
+    awaited: IntGauge,
+}
+
+/// A request that waits for a model's answer, until it is dropped.
+#[derive(Debug)]
+pub struct Waiting(IntGauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl ModelMetrics {
@@ -114,6 +125,10 @@ impl ModelMetrics {
                 "synoptic_cache_saved_microdollars_total",
                 "What answers had cost that were given again, in millionths of a US dollar.",
             )?,
+            awaited: IntGauge::new(
+                "synoptic_answers_awaited",
+                "Requests that wait for a model's answer now, each by itself or several for the same one.",
+            )?,
         };
         // Series that are there from the start show their first increase.
         for tier in TIERS {
@@ -124,6 +139,7 @@ impl ModelMetrics {
         }
         registry.register(Box::new(metrics.call_duration.clone()))?;
         registry.register(Box::new(metrics.first_piece.clone()))?;
+        registry.register(Box::new(metrics.awaited.clone()))?;
         for counter in [
             &metrics.tokens,
             &metrics.cost,
@@ -199,6 +215,13 @@ impl ModelMetrics {
     pub fn cache_hit(&self, tier: &'static str, saved: i64) {
         self.cache_hits.with_label_values(&[tier]).inc();
         self.cache_saved.inc_by(count(saved));
+    }
+
+    /// A request begins to wait for a model's answer.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        self.awaited.inc();
+        Waiting(self.awaited.clone())
     }
 
     pub fn cache_missed(&self) {

@@ -1,6 +1,6 @@
 //! With what an answer came from, the answer goes: from memory and from the database.
 
-use crate::world::{TEXT, World, asked, cache_status, commission, settle};
+use crate::world::{TEXT, World, asked, cache_status, commission};
 use serde_json::{Value, json};
 
 const MISS: &str = "synoptic; fwd=miss; stored";
@@ -31,6 +31,25 @@ async fn a_deleted_analysis_is_asked_for_again() {
     assert_ne!(again["id"], first["id"]);
     ask(&world, "/api/summarize", &other, HIT).await;
     assert_eq!(world.calls(), 3);
+}
+
+#[tokio::test]
+async fn what_was_replaced_does_not_come_back_when_its_successor_is_deleted() {
+    for replacing in [json!({"cache": "write_only"}), json!({"max_age": 59})] {
+        let world = World::new("plain").await;
+        let first = ask(&world, "/api/summarize", &asked(json!({})), MISS).await;
+        world.let_pass(std::time::Duration::from_mins(1));
+        let second = world.summarize(replacing).await.ok().body.clone();
+        assert_ne!(second["id"], first["id"]);
+        world
+            .delete(format!("/api/analyses/{}", second["id"].as_str().unwrap()))
+            .await
+            .gone();
+        ask(&world, "/api/summarize", &asked(json!({})), MISS).await;
+        // It is on record all the same.
+        assert_eq!(world.get("/api/analyses").await.items().len(), 2);
+        assert_eq!(world.calls(), 3);
+    }
 }
 
 #[tokio::test]
@@ -99,7 +118,6 @@ async fn what_is_deleted_while_a_model_answers_leaves_nothing_behind() {
     let asking = async { tokio::join!(world.post("/api/summarize", about), world.post("/api/generate", reply)) };
     let deleting = async {
         world.until_called(2).await;
-        settle().await;
         world
             .delete(format!("/api/collections/notes/documents/{document}"))
             .await

@@ -7,7 +7,7 @@ use synoptic::{
         analyses::AnalysisKind, answers::SummaryOptions, caching::CachePolicy, documents::Document,
         engines::EngineChoice, principal::Actor, text_fields::NameOrId,
     },
-    services::analysis_tasks::{Order, Task},
+    services::analysis_tasks::{ClassificationWish, LabelSource, Order, Task},
 };
 
 async fn documents(world: &World) -> Vec<Document> {
@@ -63,4 +63,42 @@ async fn a_text_that_comes_back_has_its_analysis() {
     world.patch(&address, json!({"text": TEXT})).await.ok();
     assert_eq!((newest(&world).await, make(&world).await), (first, 0));
     assert_eq!(world.calls(), 2);
+}
+
+#[tokio::test]
+async fn what_stands_in_for_a_model_is_still_missing() {
+    let world = World::with(&["failing-1"], |config| {
+        // The embedded engine is asked first, and is never sure enough.
+        let route = json!({"engines": ["upstream"], "cascade_confidence": 1.0});
+        config.routes.classification = Some(serde_json::from_value(route).unwrap());
+    })
+    .await;
+    world.document("notes", TEXT).await;
+    let taxonomy = json!({"name": "Trouble", "slug": "trouble", "labels": [{"name": "Late"}, {"name": "Lost"}]});
+    world.post("/api/taxonomies", taxonomy).await.created();
+    let analyses = &world.services.analyses;
+    let source = LabelSource::Taxonomy {
+        name: NameOrId::Name("trouble".to_owned()),
+        version: None,
+    };
+    let task = analyses
+        .classification(&Actor::operator(), source, ClassificationWish::default())
+        .await
+        .unwrap();
+    let order = Order {
+        task: Task::Classification(task),
+        engine: EngineChoice::Auto,
+        cache: CachePolicy::default(),
+    };
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        let missing = analyses
+            .run_missing(&Actor::operator(), &documents(&world).await, &order)
+            .await
+            .unwrap();
+        made.push(missing.made);
+        world.tick();
+    }
+    // The model fails at first, then answers, and its answer stays.
+    assert_eq!((made, world.calls()), (vec![1, 1, 0], 2));
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     support::Answer,
-    world::{World, cache_status, settle},
+    world::{World, cache_status},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ const STORED: &str = "synoptic; fwd=miss; stored";
 const COLLAPSED: &str = "synoptic; fwd=miss; collapsed";
 
 /// So many ask at once; the upstream answers when all wait.
-async fn at_once(world: &World, count: usize, fields: Value) -> Vec<Answer> {
+async fn at_once(world: &World, count: u32, fields: Value) -> Vec<Answer> {
     world.upstream.hold();
     let before = world.calls();
     let asking = join_all((0..count).map(|_| world.summarize(fields.clone())));
     let releasing = async {
         world.until_called(before + 1).await;
-        settle().await;
+        world.until_waiting(count).await;
         world.upstream.release();
     };
     tokio::join!(asking, releasing).0
@@ -51,6 +51,8 @@ async fn a_failure_reaches_all_and_the_next_one_asks_again() {
     assert_eq!(details.len(), 1, "{details:?}");
     let next = world.summarize(json!({"engine": "upstream"})).await;
     assert_eq!((cache_status(&next), world.calls()), (STORED, 2));
+    // Both were looked for and not there, whatever became of them.
+    assert!((world.metric("synoptic_cache_misses_total").await - 2.0).abs() < 0.1);
 }
 
 #[tokio::test]
@@ -103,6 +105,23 @@ async fn nobody_is_refused_for_somebody_elses_budget() {
 }
 
 #[tokio::test]
+async fn after_some_who_cannot_pay_many_who_can_make_one_call() {
+    let world = World::new("plain").await;
+    let mut poor = Vec::new();
+    for number in 0..4 {
+        let (key, secret) = world.key_with(Scopes::ALL, Reach::Everything).await;
+        budget(&world, &format!("Purse {number}"), &key.row.id.0.to_string(), 0).await;
+        poor.push(secret);
+    }
+    let (_, rich) = world.key_with(Scopes::ALL, Reach::Everything).await;
+    let keys = poor.iter().chain(std::iter::repeat_n(&rich, 100));
+    let asking = keys.map(|key| world.summarize_as(key, json!({"engine": "upstream"})));
+    let answers = join_all(asking).await;
+    assert!(answers[4..].iter().all(|answer| answer.status == 200));
+    assert_eq!(world.calls(), 1);
+}
+
+#[tokio::test]
 async fn when_one_of_two_goes_the_other_still_has_the_answer() {
     let world = World::new("plain").await;
     world.upstream.hold();
@@ -114,10 +133,10 @@ async fn when_one_of_two_goes_the_other_still_has_the_answer() {
     let mut second = Box::pin(world.summarize(json!({})));
     tokio::select! {
         _ = &mut second => panic!("it is held"),
-        () = settle() => {}
+        () = world.until_waiting(2) => {}
     }
     drop(first);
-    settle().await;
+    world.until_waiting(1).await;
     world.upstream.release();
     assert_eq!(cache_status(&second.await), COLLAPSED);
     assert_eq!(world.calls(), 1);
@@ -130,7 +149,7 @@ async fn when_all_have_gone_the_call_ends() {
     let mut asking = Box::pin(join_all((0..5).map(|_| world.summarize(json!({})))));
     tokio::select! {
         _ = &mut asking => panic!("it is held"),
-        () = async { world.until_called(1).await; settle().await; } => {}
+        () = async { world.until_called(1).await; world.until_waiting(5).await; } => {}
     }
     drop(asking);
     crate::world::until("the call ended", || world.upstream.open_connections() == 0).await;

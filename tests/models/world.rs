@@ -138,6 +138,19 @@ impl World {
         line.map_or(0.0, |number| number.trim().parse().unwrap())
     }
 
+    /// Waits until exactly this many requests wait for answers of models.
+    pub async fn until_waiting(&self, requests: u32) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let waiting = self.metric("synoptic_answers_awaited").await;
+            if (waiting - f64::from(requests)).abs() < 0.1 {
+                return;
+            }
+            assert!(Instant::now() < end, "{waiting} instead of {requests} wait");
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Waits until this many requests have come to the upstream in all.
     pub async fn until_called(&self, calls: i64) {
         until("the upstream was called", || self.calls() >= calls).await;
@@ -178,11 +191,6 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(Instant::now() < end, "never: {what}");
         sleep(Duration::from_millis(2)).await;
     }
-}
-
-/// Long enough for requests that were sent before to have come to where they wait.
-pub async fn settle() {
-    sleep(Duration::from_millis(700)).await;
 }
 
 /// The text of a summary or a generation.

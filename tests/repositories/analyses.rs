@@ -4,6 +4,7 @@ use crate::{
     databases::on_both,
     fixtures::{at, classification, collection, document, people, principal, store, summary, taxonomy, write},
 };
+use std::collections::BTreeMap;
 use synoptic::{
     domain::{
         analyses::{Analysis, AnalysisFilter, AnalysisKind},
@@ -35,6 +36,36 @@ async fn a_row_comes_back_as_it_went() {
         assert!(!analyses::delete(&mut tx, answers[0].id).await.unwrap());
         documents::delete(&mut tx, note.id).await.unwrap();
         assert_eq!(analyses::find(&mut tx, answers[1].id).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_answers_to_one_question_the_one_that_replaces_is_kept() {
+    on_both(async |db| {
+        let mut tx = write(db).await;
+        let keyed = |key: u8, hour| Analysis {
+            cache_key: Some(vec![key; 32]),
+            ..summary(None, hour)
+        };
+        let (old, new, other) = (keyed(1, 1), keyed(1, 2), keyed(2, 1));
+        for answer in [&old, &new, &other] {
+            analyses::insert(&mut tx, answer).await.unwrap();
+        }
+        analyses::replace_kept(&mut tx, &BTreeMap::new()).await.unwrap();
+        analyses::replace_kept(&mut tx, &BTreeMap::from([(&[1; 32][..], new.id)]))
+            .await
+            .unwrap();
+        let mut kept = async |key: u8| {
+            let found = analyses::find_kept(&mut tx, &[key; 32], at(0)).await.unwrap();
+            found.map(|found| found.id)
+        };
+        assert_eq!((kept(1).await, kept(2).await), (Some(new.id), Some(other.id)));
+        assert!(analyses::exists(&mut tx, new.id).await.unwrap());
+        assert!(analyses::delete(&mut tx, new.id).await.unwrap());
+        assert!(!analyses::exists(&mut tx, new.id).await.unwrap());
+        assert!(analyses::exists(&mut tx, old.id).await.unwrap(), "it stays on record");
+        assert_eq!(analyses::find_kept(&mut tx, &[1; 32], at(0)).await.unwrap(), None);
     })
     .await;
 }

@@ -356,7 +356,6 @@ pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Se
         router: Router::embedded_only(&metrics),
         cache: AnswerCache::new(&synoptic::config::Cache::default()).unwrap(),
         cache_ttl: Duration::from_hours(1),
-        answer_within: None,
         auth,
         oidc: None,
         metrics,

@@ -33,3 +33,4 @@ mod spending_server;
 mod taxonomies;
 mod usage;
 mod users;
+mod writer_errors;

@@ -16,13 +16,17 @@ const INSTALL: &str =
 /// Who runs the server when the tests run as root, which PostgreSQL refuses to be run by; also its superuser.
 const SERVER_USER: &str = "postgres";
 
-/// The address of a new empty database.
-pub async fn new_database() -> String {
+/// The address of a database of this name.
+pub fn address_of(database: &str) -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     let socket = SERVER.get_or_init(start).folder.display();
+    format!("postgres://{SERVER_USER}@localhost/{database}?host={socket}")
+}
+
+/// The address of a new empty database.
+pub async fn new_database() -> String {
     let name = format!("test_{}", Uuid::now_v7().simple());
-    let address = |database: &str| format!("postgres://{SERVER_USER}@localhost/{database}?host={socket}");
-    let mut connection = PgConnection::connect(&address("postgres"))
+    let mut connection = PgConnection::connect(&address_of("postgres"))
         .await
         .expect("the PostgreSQL server answers");
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
@@ -30,7 +34,7 @@ pub async fn new_database() -> String {
         .await
         .unwrap();
     connection.close().await.unwrap();
-    address(&name)
+    address_of(&name)
 }
 
 /// A running server; it ends when this end of its standard input is closed, however the tests end.

@@ -108,7 +108,7 @@ async fn of_two_that_start_at_once_one_makes_what_there_is_to_be_one_of() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_revokes_the_other_refuses_within_the_recheck_time() {
-    let [one, two] = two().await;
+    let [one, two] = Box::pin(two()).await;
     let operator = Actor::operator();
     let pair = sign_in(&one, EMAIL).await;
     let (key, secret) = one
@@ -161,7 +161,7 @@ async fn what_one_revokes_the_other_refuses_within_the_recheck_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_token_that_comes_to_both_at_once_is_taken_once_at_most() {
-    let [one, two] = two().await;
+    let [one, two] = Box::pin(two()).await;
     for _ in 0..5 {
         let pair = sign_in(&one, EMAIL).await;
         let token = pair.refresh_token.reveal();
@@ -180,7 +180,7 @@ async fn a_refresh_token_that_comes_to_both_at_once_is_taken_once_at_most() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_a_key_that_one_has_just_made_is_known_to_the_other() {
-    let [one, two] = two().await;
+    let [one, two] = Box::pin(two()).await;
     let operator = Actor::operator();
     let before = sign_in(&one, EMAIL).await;
     assert!(recognise(&two, &before).await.is_ok());
@@ -209,7 +209,7 @@ async fn a_token_of_a_key_that_one_has_just_made_is_known_to_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_two_admins_cannot_remove_each_other_at_once() {
-    let [one, two] = two().await;
+    let [one, two] = Box::pin(two()).await;
     let operator = Actor::operator();
     for round in 0..4 {
         let fields = UserFields::new(

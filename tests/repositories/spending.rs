@@ -40,18 +40,23 @@ async fn a_call_is_set_aside_booked_and_freed() {
         let one = meter.reserve(&planned(60)).await.unwrap();
         assert_eq!(server.state(budget.id).await, (0, 60, 40));
         let two = meter.reserve(&planned(40)).await.unwrap();
+        // Only calls under way are in the way, which may use less.
         let (message, resets_at, wait) = refused(meter.reserve(&planned(1)).await);
         assert!(
-            message.contains("`Größe 予算`") && message.contains("$0.000000 left"),
+            message.contains("`Größe 予算`")
+                && message.contains("$0.000000 left while $0.000100 is set aside for calls under way"),
             "{message}"
         );
-        assert_eq!((resets_at, wait), (time("2026-04-01T00:00:00Z"), Some(41_400)));
+        assert_eq!((resets_at, wait), (time("2026-04-01T00:00:00Z"), Some(5)));
         let (message, _, wait) = refused(meter.reserve(&planned(101)).await);
         assert_eq!(wait, None, "it never fits");
         assert!(message.contains("can never hold"), "{message}");
         meter.settle(one, settled(7)).await;
         meter.settle(two, settled(0)).await;
         assert_eq!(server.state(budget.id).await, (7, 0, 93));
+        let (message, _, wait) = refused(meter.reserve(&planned(94)).await);
+        assert!(message.contains("$0.000093 left, and this call"), "{message}");
+        assert_eq!(wait, Some(41_400), "it is used up");
         let total = server.total().await;
         assert_eq!((total.calls, total.cost_microdollars, total.input_tokens), (2, 12, 12));
         let left = server
@@ -126,13 +131,16 @@ async fn all_budgets_that_apply_hold_a_call_or_none() {
         assert_eq!(server.state(narrow.id).await.1, 10);
         // Of several that refuse, the one is named that stays in the way longest.
         let blocked = server.meter().reserve(&planned(90)).await.unwrap();
-        let (message, resets_at, _) = refused(meter.reserve(&planned(5)).await);
+        let (message, resets_at, wait) = refused(meter.reserve(&planned(5)).await);
         assert!(message.contains("Größe"), "{message}");
-        assert_eq!(resets_at, time("2026-04-01T00:00:00Z"));
-        for hold in [hold, blocked] {
-            meter.settle(hold, settled(0)).await;
-        }
-        assert_eq!(server.state(wide.id).await, (0, 0, 100));
+        assert_eq!((resets_at, wait), (time("2026-04-01T00:00:00Z"), Some(5)));
+        // One that is used up comes before one in which only calls under way are.
+        meter.settle(hold, settled(8)).await;
+        let (message, resets_at, wait) = refused(meter.reserve(&planned(5)).await);
+        assert!(message.contains("`Ada`"), "{message}");
+        assert_eq!((resets_at, wait), (time("2026-03-31T13:00:00Z"), Some(1_800)));
+        server.meter().settle(blocked, settled(0)).await;
+        assert_eq!(server.state(wide.id).await, (8, 0, 92));
         drop(meter);
         server.stop().await;
     })

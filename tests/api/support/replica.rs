@@ -1,9 +1,9 @@
 //! A second server over the same database, as behind a load balancer.
 
-use super::{Answer, Server, TestApp, config, send};
+use super::{Answer, Request, Server, TestApp, config, send};
 use poem::{EndpointExt, http::Method, test::TestClient};
 use std::sync::Arc;
-use synoptic::app::App;
+use synoptic::{app::App, config::Config};
 
 pub struct Replica {
     client: TestClient<Server>,
@@ -14,8 +14,14 @@ pub struct Replica {
 impl TestApp {
     /// Whatever one of the two changes, the other rechecks after so many seconds.
     pub async fn replica(&self, recheck_seconds: u64) -> Replica {
+        self.replica_with(|config| config.auth.recheck_seconds = recheck_seconds)
+            .await
+    }
+
+    /// With a configuration of its own.
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Replica {
         let mut config = config(&self.folder.0.join("synoptic.db"));
-        config.auth.recheck_seconds = recheck_seconds;
+        change(&mut config);
         let app = App::build(config, self.clock.clone()).await.unwrap();
         let server: Server = Arc::new(app.endpoint().unwrap().boxed());
         Replica {
@@ -27,7 +33,13 @@ impl TestApp {
 
 impl Replica {
     pub async fn get(&self, token: &str, path: &str) -> Answer {
-        let request = self.client.request(Method::GET, path);
-        send(request.header("authorization", format!("Bearer {token}"))).await
+        send(self.request(token, "GET", path)).await
+    }
+
+    pub fn request(&self, token: &str, method: &str, path: &str) -> Request<'_> {
+        let request = self
+            .client
+            .request(Method::from_bytes(method.as_bytes()).unwrap(), path);
+        request.header("authorization", format!("Bearer {token}"))
     }
 }
