@@ -1,7 +1,7 @@
 //! Answers in memory: bounded by bytes, by age and by how long nobody has asked for them.
 
 use super::{Key, Subject};
-use crate::{config, domain::analyses::Analysis};
+use crate::{config, domain::analyses::SharedAnalysis};
 use moka::future::Cache;
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ type Index = Arc<Mutex<HashMap<Subject, HashMap<Key, usize>>>>;
 
 #[derive(Clone)]
 struct Entry {
-    analysis: Arc<Analysis>,
+    analysis: Arc<SharedAnalysis>,
     subjects: Arc<[Subject]>,
     bytes: u32,
 }
@@ -43,15 +43,16 @@ impl Memory {
         Self { answers, index }
     }
 
-    pub async fn get(&self, key: &Key) -> Option<Arc<Analysis>> {
+    pub async fn get(&self, key: &Key) -> Option<Arc<SharedAnalysis>> {
         self.answers.get(key).await.map(|entry| entry.analysis)
     }
 
-    pub async fn put(&self, key: Key, analysis: Arc<Analysis>, subjects: Vec<Subject>) {
+    pub async fn put(&self, key: Key, analysis: Arc<SharedAnalysis>, subjects: Vec<Subject>) {
         if self.answers.policy().max_capacity() == Some(0) {
             return;
         }
-        let json = serde_json::to_vec(&*analysis).map_or(usize::MAX, |json| json.len());
+        // Once as it is, once as it is written for clients.
+        let json = serde_json::to_vec(&**analysis).map_or(usize::MAX, |json| json.len().saturating_mul(2));
         let entry = Entry {
             analysis,
             subjects: subjects.into(),

@@ -3,14 +3,14 @@
 use super::*;
 use crate::domain::{
     Timestamp,
-    analyses::{AnalysisKind, AnalysisOptions, AnalysisOutput, RecordedUsage},
+    analyses::{Analysis, AnalysisKind, AnalysisOptions, AnalysisOutput, RecordedUsage},
     answers::{Generation, SummaryOptions},
     identifiers::{AnalysisId, DocumentId},
 };
 use sqlx::types::Json;
 
-fn analysis(length: usize) -> Arc<Analysis> {
-    Arc::new(Analysis {
+fn analysis(length: usize) -> Arc<SharedAnalysis> {
+    SharedAnalysis::new(Analysis {
         id: AnalysisId::generate(),
         kind: AnalysisKind::Generation,
         document_id: None,

@@ -9,7 +9,7 @@ use crate::{
     config,
     domain::{
         Timestamp,
-        analyses::Analysis,
+        analyses::{Analysis, SharedAnalysis},
         caching::CacheTier,
         identifiers::{AnalysisId, CollectionId, DocumentId, PromptId, TaxonomyId},
     },
@@ -95,15 +95,15 @@ impl AnswerCache {
 
     /// An answer from memory, made after `oldest`.
     #[must_use]
-    pub async fn at_hand(&self, key: &Key, oldest: Timestamp) -> Option<Arc<Analysis>> {
+    pub async fn at_hand(&self, key: &Key, oldest: Timestamp) -> Option<Arc<SharedAnalysis>> {
         self.memory.get(key).await.filter(|found| found.created_at >= oldest)
     }
 
     /// An answer that another replica keeps, made after `oldest`. A Redis that does not answer in time has none. What it has may be of
     /// something that is gone: the database knows whether the analysis still is there.
-    pub async fn shared(&self, key: &Key, oldest: Timestamp) -> Option<(Arc<Analysis>, CacheTier)> {
+    pub async fn shared(&self, key: &Key, oldest: Timestamp) -> Option<(Arc<SharedAnalysis>, CacheTier)> {
         let found = self.redis.as_ref()?.get(key).await?;
-        (found.created_at >= oldest).then(|| (Arc::new(found), CacheTier::Redis))
+        (found.created_at >= oldest).then(|| (SharedAnalysis::new(found), CacheTier::Redis))
     }
 
     #[must_use]
@@ -112,7 +112,7 @@ impl AnswerCache {
     }
 
     /// Keeps an answer. What was forgotten since `epoch` may be what it came from: then it is not kept.
-    pub async fn keep(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>, epoch: Epoch) {
+    pub async fn keep(&self, key: Key, analysis: Arc<SharedAnalysis>, collection: Option<CollectionId>, epoch: Epoch) {
         if self.epoch() != epoch {
             return;
         }
@@ -129,7 +129,13 @@ impl AnswerCache {
     }
 
     /// Keeps an answer in memory too that was found elsewhere, after `epoch` was taken.
-    pub async fn bring_near(&self, key: Key, analysis: Arc<Analysis>, collection: Option<CollectionId>, epoch: Epoch) {
+    pub async fn bring_near(
+        &self,
+        key: Key,
+        analysis: Arc<SharedAnalysis>,
+        collection: Option<CollectionId>,
+        epoch: Epoch,
+    ) {
         let subjects = Subject::of(&analysis, collection);
         self.memory.put(key, analysis, subjects).await;
         if self.epoch() != epoch {

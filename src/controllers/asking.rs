@@ -72,7 +72,7 @@ pub(super) async fn answer_whole(
 /// The whole of an answer, and what is left of the budgets after it.
 pub(super) async fn whole(services: &Services, caller: &Caller, given: Given) -> Asked {
     let left = services.analyses.budgets_after(caller.actor(), [&given]).await;
-    Asked::whole(given, &left)
+    Asked::whole(&given, &left)
 }
 
 /// An answer that is followed, and what is left of the budgets while it is made.

@@ -9,8 +9,13 @@ use super::{
     principal::{Principal, PrincipalId},
     usage::Usage,
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 /// The most inputs of one request.
 pub const LARGEST_ANALYSIS_BATCH: usize = 96;
@@ -111,6 +116,45 @@ pub struct Analysis {
     /// The person who asked, or whose API key did.
     pub created_by_user: Option<UserId>,
     pub created_at: Timestamp,
+}
+
+/// An analysis that any number of requests are given, with its JSON as it was written for the first of them.
+#[derive(Debug)]
+pub struct SharedAnalysis {
+    analysis: Analysis,
+    written: OnceLock<Bytes>,
+}
+
+impl SharedAnalysis {
+    #[must_use]
+    pub fn new(analysis: Analysis) -> Arc<Self> {
+        Arc::new(Self {
+            analysis,
+            written: OnceLock::new(),
+        })
+    }
+
+    /// Its JSON for clients; `write` is asked for it once.
+    pub fn written(&self, write: impl FnOnce(&Analysis) -> Bytes) -> Bytes {
+        self.written.get_or_init(|| write(&self.analysis)).clone()
+    }
+
+    /// The analysis itself, copied if others have it too.
+    #[must_use]
+    pub fn into_analysis(this: Arc<Self>) -> Analysis {
+        match Arc::try_unwrap(this) {
+            Ok(only) => only.analysis,
+            Err(shared) => shared.analysis.clone(),
+        }
+    }
+}
+
+impl Deref for SharedAnalysis {
+    type Target = Analysis;
+
+    fn deref(&self) -> &Analysis {
+        &self.analysis
+    }
 }
 
 /// What an answer used, as it is stored.

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Error, Result,
         analyses::{self as records, AnalysisKind, AnalysisOutput},
-        identifiers::DocumentId,
+        identifiers::{AnalysisId, DocumentId},
     },
     services::analysis_tasks::Input,
 };
@@ -60,11 +60,10 @@ pub struct Analysis {
     pub created_at: OffsetDateTime,
 }
 
-impl Analysis {
-    #[must_use]
-    pub fn location(&self) -> String {
-        format!("/api/analyses/{}", self.id)
-    }
+/// The address of an analysis.
+#[must_use]
+pub fn location(id: AnalysisId) -> String {
+    format!("/api/analyses/{id}")
 }
 
 /// What was asked for.

@@ -1,10 +1,16 @@
 //! What every request for an answer may say: which engine is to be asked, and whether an answer that was given before will do. And
 //! how answers come: whole, or as a stream of events.
 
-use super::{analyses::Analysis, budget_header::budget_header, problem::Problem};
+use super::{
+    analyses::{Analysis, location},
+    budget_header::budget_header,
+    problem::Problem,
+    written_json::WrittenJson,
+};
 use crate::{
     domain::{
         Error, Result,
+        analyses::SharedAnalysis,
         budget_left::BudgetLeft,
         caching::{CacheMode, CacheOutcome, CachePolicy},
         engines::EngineChoice,
@@ -72,10 +78,6 @@ pub(super) fn choices(
 }
 
 /// An answer that was asked for.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of a request, and it is written out at once"
-)]
 #[derive(ApiResponse)]
 pub enum Asked {
     /// The answer, piece by piece.
@@ -92,7 +94,7 @@ pub enum Asked {
     /// The answer.
     #[oai(status = 200)]
     Whole(
-        Json<Analysis>,
+        WrittenJson<Analysis>,
         /// Where the answer can be read again.
         #[oai(header = "Location")]
         String,
@@ -108,11 +110,13 @@ pub enum Asked {
 
 impl Asked {
     #[must_use]
-    pub fn whole(given: Given, left: &[BudgetLeft]) -> Self {
+    pub fn whole(given: &Given, left: &[BudgetLeft]) -> Self {
         let status = cache_status(given.cache);
-        let analysis = Analysis::from(std::sync::Arc::unwrap_or_clone(given.analysis));
-        let location = analysis.location();
-        Self::Whole(Json(analysis), location, status, budget_header(left))
+        let location = location(given.analysis.id);
+        let json = given
+            .analysis
+            .written(|analysis| Analysis::from(analysis.clone()).to_json_string().into());
+        Self::Whole(WrittenJson::new(json), location, status, budget_header(left))
     }
 
     #[must_use]
@@ -184,7 +188,7 @@ impl AnalysisResult {
         match answer {
             Ok(given) => Self {
                 cache_status: (given.cache != CacheOutcome::NotKept).then(|| cache_status(given.cache)),
-                analysis: Some(std::sync::Arc::unwrap_or_clone(given.analysis).into()),
+                analysis: Some(SharedAnalysis::into_analysis(given.analysis).into()),
                 error: None,
             },
             Err(error) => Self {
@@ -213,7 +217,7 @@ pub struct Delta {
 
 impl AnswerEvent {
     fn analysis(given: Given) -> Self {
-        Self::Analysis(Box::new(std::sync::Arc::unwrap_or_clone(given.analysis).into()))
+        Self::Analysis(Box::new(SharedAnalysis::into_analysis(given.analysis).into()))
     }
 
     fn into_event(self) -> Event {

@@ -26,3 +26,4 @@ pub mod summarize;
 pub mod taxonomies;
 pub mod usage;
 pub mod users;
+mod written_json;

@@ -86,10 +86,9 @@ impl Analyses {
     /// # Errors
     /// `Error::NotFound` for the document, `Error::Invalid` for the text or the engine, `Error::OverBudget`, `Error::Upstream`.
     pub async fn run(&self, actor: &Actor, input: Input, order: &Order) -> Result<Given> {
-        let mut answers = self.run_batch(actor, vec![Ok(input)], order).await?;
-        answers
-            .pop()
-            .unwrap_or_else(|| Err(Error::internal("an input has no answer")))
+        let wanted = self.wanted(actor, input, order).await?;
+        let deadline = deadlines::current();
+        Box::pin(self.answering.answer(&Wanted { deadline, ..wanted })).await
     }
 
     /// Analyses up to 96 inputs; each has its own answer or error, in the order of the inputs. Answers of the embedded engine are
@@ -142,12 +141,18 @@ impl Analyses {
     /// # Errors
     /// As for [`Analyses::run`], as far as it is known before anything is asked.
     pub async fn follow(&self, actor: &Actor, input: Input, order: &Order) -> Result<Follow> {
+        let wanted = self.wanted(actor, input, order).await?;
+        Follow::begin(&self.answering, wanted).await
+    }
+
+    /// One question about one input.
+    async fn wanted(&self, actor: &Actor, input: Input, order: &Order) -> Result<Wanted> {
         let plan = self.answering.router.plan(order.task.kind(), &order.engine)?;
         let mut sources = sources::look_up(&self.db, actor, vec![Ok(input)], &order.task).await?;
         let source = sources
             .pop()
             .unwrap_or_else(|| Err(Error::internal("an input was not looked up")))?;
-        Follow::begin(&self.answering, Wanted::new(actor, source, order, &plan)).await
+        Ok(Wanted::new(actor, source, order, &plan))
     }
 
     /// What is left of the budgets after these answers; nothing is looked up when no model was asked. Answers that were paid for

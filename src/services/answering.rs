@@ -12,7 +12,7 @@ use crate::{
     db::Db,
     domain::{
         Clock, Error, Result, Timestamp,
-        analyses::{Analysis, AnalysisOutput},
+        analyses::{Analysis, AnalysisOutput, SharedAnalysis},
         caching::{CacheMode, CacheOutcome, CachePolicy, CacheTier},
         identifiers::{AnalysisId, CollectionId},
         ledger::Payer,
@@ -47,7 +47,7 @@ pub(super) struct Answering {
 /// An answer and how it came about.
 #[derive(Debug, Clone)]
 pub struct Given {
-    pub analysis: Arc<Analysis>,
+    pub analysis: Arc<SharedAnalysis>,
     pub cache: CacheOutcome,
     /// Where the document is that it is about.
     pub(super) collection: Option<CollectionId>,
@@ -179,7 +179,7 @@ impl Answering {
         }
     }
 
-    fn give_again(&self, wanted: &Wanted, analysis: Arc<Analysis>, tier: CacheTier) -> Given {
+    fn give_again(&self, wanted: &Wanted, analysis: Arc<SharedAnalysis>, tier: CacheTier) -> Given {
         self.metrics
             .models()
             .cache_hit(tier.name(), analysis.usage.cost_microdollars.0);
@@ -221,7 +221,7 @@ impl Answering {
         }
         self.record(&mut answers).await?;
         let given = |analysis: Analysis| Given {
-            analysis: Arc::new(analysis),
+            analysis: SharedAnalysis::new(analysis),
             cache: CacheOutcome::NotKept,
             collection: None,
         };
@@ -285,7 +285,7 @@ impl Answering {
         if let Some(error) = outcomes.pop().flatten() {
             return Err(error);
         }
-        let analysis = Arc::new(analysis);
+        let analysis = SharedAnalysis::new(analysis);
         if keep {
             let collection = wanted.collection();
             self.cache.keep(key, Arc::clone(&analysis), collection, epoch).await;
@@ -312,7 +312,7 @@ impl Answering {
         wanted: &Wanted,
         key: &Key,
         oldest: Timestamp,
-    ) -> Result<Option<(Arc<Analysis>, CacheTier)>> {
+    ) -> Result<Option<(Arc<SharedAnalysis>, CacheTier)>> {
         let epoch = self.cache.epoch();
         let shared = self.cache.shared(key, oldest).await;
         let mut tx = self.db.glance().await?;
@@ -325,7 +325,7 @@ impl Answering {
         }
         if found.is_none() {
             let stored = analyses::find_kept(&mut tx, key, oldest).await?;
-            found = stored.map(|analysis| (Arc::new(analysis), CacheTier::Database));
+            found = stored.map(|analysis| (SharedAnalysis::new(analysis), CacheTier::Database));
         }
         drop(tx);
         if is_gone {

@@ -5,7 +5,7 @@ use crate::support::world::{World, absent, actor, create, fields, first, forbidd
 use std::slice::from_ref;
 use synoptic::{
     domain::{
-        analyses::AnalysisFilter,
+        analyses::{AnalysisFilter, SharedAnalysis},
         collections::CollectionFields,
         documents::{DocumentFilter, DocumentSort, SearchQuery},
         etags::Expected,
@@ -277,7 +277,7 @@ async fn taxonomies_are_read_by_all_and_changed_by_those_who_reach_everything() 
         .list(me, AnalysisFilter::default(), None, Some(&named("topic")), first(10))
         .await
         .unwrap();
-    assert_eq!(listed.rows, [std::sync::Arc::unwrap_or_clone(by_me.analysis)]);
+    assert_eq!(listed.rows, [SharedAnalysis::into_analysis(by_me.analysis)]);
 
     assert_eq!(taxonomies.get(me, &named("topic")).await.unwrap(), topic);
     assert_eq!(taxonomies.get_version(me, &named("topic"), 1).await.unwrap(), topic);

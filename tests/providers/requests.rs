@@ -95,7 +95,7 @@ async fn whatever_changes_who_answers_is_part_of_the_identity_and_no_secret_is()
         let mut settings = settings_of("http://localhost/v1", "ok", &settings);
         settings.api_key = Some(Secret::new("sk-secret"));
         let provider = Provider::new(&settings, Arc::new(|_| {})).unwrap();
-        provider.identity_of(&provider.models()[0])
+        provider.models()[0].identity().to_owned()
     };
     let settings = [
         json!({}),

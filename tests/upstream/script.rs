@@ -199,10 +199,15 @@ impl Answer {
                "prompt_tokens_details": {"cached_tokens": 0}})
     }
 
-    /// That usage was sent; a report of nothing is none.
-    fn report(&self, output: i64) -> Option<Step> {
+    /// That usage was sent. Output of which a report says that it was none is left to be estimated.
+    fn report(&self, text: &str) -> Step {
+        let output = if self.form == Form::SaysZero {
+            tokens::estimated(text)
+        } else {
+            tokens::reported(text)
+        };
         let input = self.input;
-        (self.form != Form::SaysZero).then_some(Step::Report { input, output })
+        Step::Report { input, output }
     }
 
     fn said(&self, text: &str) -> Value {
@@ -249,9 +254,8 @@ impl Answer {
             json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "scripted", "choices": [choice]});
         let mut report = None;
         if self.with_usage {
-            let output = tokens::reported(&text);
-            body["usage"] = self.usage(output);
-            report = self.report(output);
+            body["usage"] = self.usage(tokens::reported(&text));
+            report = Some(self.report(&text));
         }
         let body = body.to_string();
         match name {
@@ -295,9 +299,8 @@ impl Answer {
                 "logprobs": self.logprobs(std::slice::from_ref(token))
             }]));
             if name == "usage-everywhere" {
-                let output = tokens::reported(&said);
-                chunk["usage"] = self.usage(output);
-                steps.extend(self.report(output));
+                chunk["usage"] = self.usage(tokens::reported(&said));
+                steps.push(self.report(&said));
             }
             match name {
                 "stall-after" | "unwell-after" if i64::try_from(place) == Ok(number) => {
@@ -384,10 +387,9 @@ impl Answer {
             add(&of_choices(json!([{"index": 0, "delta": {}, "finish_reason": self.finish}])).to_string());
             if self.with_usage {
                 let mut chunk = of_choices(json!([]));
-                let output = tokens::reported(said);
-                chunk["usage"] = self.usage(output);
+                chunk["usage"] = self.usage(tokens::reported(said));
                 add(&chunk.to_string());
-                report = self.report(output);
+                report = Some(self.report(said));
             }
         }
         if name != "no-done" {

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod breaker;
+mod identity;
 mod outcome;
 mod queue;
 mod waits;
@@ -15,7 +16,7 @@ use super::{
     meter::Meter,
     openai::{Connections, OpenAiModel},
 };
-use crate::{config, domain::prices::Prices, text::hash_text};
+use crate::{config, domain::prices::Prices};
 use attempt::{Call, given_up};
 use backon::ExponentialBackoff;
 use breaker::Breaker;
@@ -43,6 +44,7 @@ pub struct ModelHandle(Arc<Handled>);
 
 struct Handled {
     name: Arc<str>,
+    identity: Box<str>,
     settings: config::Model,
     model: OpenAiModel,
 }
@@ -51,6 +53,12 @@ impl ModelHandle {
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.0.name
+    }
+
+    /// The model and everything configured that changes what it answers.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.0.identity
     }
 
     /// How many tokens of input and output together fit.
@@ -79,6 +87,7 @@ impl Provider {
         let handle = |model: &config::Model| {
             Ok(ModelHandle(Arc::new(Handled {
                 name: Arc::from(model.name.as_str()),
+                identity: identity::of(&settings, model).into(),
                 model: OpenAiModel::new(&settings, model, &connections)?,
                 settings: model.clone(),
             })))
@@ -112,36 +121,6 @@ impl Provider {
     #[must_use]
     pub fn model(&self, name: &str) -> Option<&ModelHandle> {
         self.models.iter().find(|model| &*model.0.name == name)
-    }
-
-    /// A model and everything configured that changes what it answers: its server, what it is asked for and how much it may say.
-    #[must_use]
-    pub fn identity_of(&self, model: &ModelHandle) -> String {
-        let (server, of_model) = (&self.settings, &model.0.settings);
-        let config::Provider {
-            base_url,
-            kind,
-            structured_output,
-            api_version,
-            headers,
-            ..
-        } = &**server;
-        // A header may choose a project or a tier of the server. Only its hash is part of the identity, as its value may be a secret.
-        let headers = headers.iter().fold(String::new(), |mut all, (name, value)| {
-            all.extend([name.as_str(), "\0", value.reveal(), "\0"]);
-            all
-        });
-        format!(
-            "{}/{} at {base_url} {kind:?} {} {structured_output:?} {} {} {} {} {}\n",
-            self.name,
-            of_model.name,
-            api_version.as_deref().unwrap_or_default(),
-            of_model.context_tokens,
-            of_model.max_output_tokens,
-            of_model.temperature,
-            of_model.logprobs.unwrap_or(server.logprobs),
-            hash_text(&headers),
-        )
     }
 
     /// Whether it is called at present.

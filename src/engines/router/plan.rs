@@ -163,7 +163,7 @@ impl Plan {
     pub fn identity(&self) -> String {
         let mut identity = String::new();
         for model in self.candidates.iter().filter_map(Candidate::as_model) {
-            identity.push_str(&model.provider.identity_of(&model.handle));
+            identity.push_str(model.handle.identity());
         }
         if let Some(confidence) = self.cascade_confidence {
             let _ = write!(identity, "cascade {confidence}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use synoptic::{
     domain::{
         Error,
-        analyses::{Analysis, AnalysisFilter},
+        analyses::{Analysis, AnalysisFilter, SharedAnalysis},
         answers::SummaryOptions,
         collections::{Collection, CollectionFields},
         documents::{Attributes, Document, DocumentFields},
@@ -88,7 +88,7 @@ impl World {
     pub async fn ask(&self, actor: &Actor, input: Input) -> Analysis {
         self.app.tick();
         let given = self.app.services.analyses.run(actor, input, &summary()).await.unwrap();
-        Arc::unwrap_or_clone(given.analysis)
+        SharedAnalysis::into_analysis(given.analysis)
     }
 
     /// Everything that a list shows, page by page.
