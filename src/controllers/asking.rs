@@ -52,7 +52,7 @@ pub(super) async fn ask(
     order: &Order,
 ) -> Result<Asked, ApiError> {
     if wants_stream(headers)? {
-        let follow = services.analyses.follow(caller.actor(), input, order).await?;
+        let follow = Box::pin(services.analyses.follow(caller.actor(), input, order)).await?;
         return Ok(followed(services, caller, follow).await);
     }
     answer_whole(services, caller, input, order).await
@@ -65,7 +65,7 @@ pub(super) async fn answer_whole(
     input: Input,
     order: &Order,
 ) -> Result<Asked, ApiError> {
-    let given = services.analyses.run(caller.actor(), input, order).await?;
+    let given = Box::pin(services.analyses.run(caller.actor(), input, order)).await?;
     Ok(whole(services, caller, given).await)
 }
 

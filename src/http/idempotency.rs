@@ -38,7 +38,14 @@ pub fn keeps_nothing(route: &str) -> bool {
     KEEPING_NOTHING.iter().any(|beginning| route.starts_with(beginning))
 }
 
-pub async fn around<E: Endpoint + 'static>(
+pub async fn around<E: Endpoint + 'static>(context: Arc<Context>, next: Arc<E>, request: Request) -> Result<Response> {
+    if !request.headers().contains_key(KEY_HEADER) {
+        return Box::pin(next.call(request)).await.map(IntoResponse::into_response);
+    }
+    Box::pin(with_key(context, next, request)).await
+}
+
+async fn with_key<E: Endpoint + 'static>(
     context: Arc<Context>,
     next: Arc<E>,
     mut request: Request,

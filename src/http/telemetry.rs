@@ -28,13 +28,14 @@ pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, request: R
     let path = request.uri().path().to_owned();
     let page = static_route(&path);
     let active = Active::new(&context.metrics);
-    let mut response = trace_id::scope(trace_id.clone(), async {
+    // Each layer's future holds those below it several times over, and is copied when it begins: here and there one is put on the heap.
+    let answering = Box::pin(async {
         match next.call(request).await {
             Ok(response) => response.into_response(),
             Err(error) => error.into_response(),
         }
-    })
-    .await;
+    });
+    let mut response = trace_id::scope(trace_id.clone(), answering).await;
     drop(active);
     let operation = match response.data::<OperationId>() {
         Some(id) => context.document.operation(id.0),

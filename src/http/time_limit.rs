@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, request: Request) -> Result<Response> {
     let limits = &context.limits;
     let deadline = Instant::now() + limits.request_timeout();
-    match deadlines::scope(deadline, timeout_at(deadline, next.call(request))).await {
+    let answering = Box::pin(next.call(request));
+    match deadlines::scope(deadline, timeout_at(deadline, answering)).await {
         Ok(answer) => answer.map(IntoResponse::into_response),
         Err(_) => Err(into_poem_error(Problem::new(
             Code::TimedOut,

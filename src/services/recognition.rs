@@ -91,28 +91,30 @@ impl Recognition {
             return Ok(Err(Refusal::Malformed));
         };
         let hash = secret.hash();
-        self.at_hand_or((Kind::Key, hash), self.look_up_key(hash)).await
+        self.at_hand_or((Kind::Key, hash), || self.look_up_key(hash)).await
     }
 
     /// # Errors
     /// When the database does not answer.
     pub async fn access_token(&self, text: &str) -> Result<Recognised> {
         let hash = Sha256::digest(text.as_bytes()).into();
-        self.at_hand_or((Kind::Token, hash), self.look_up_token(text)).await
+        self.at_hand_or((Kind::Token, hash), || self.look_up_token(text)).await
     }
 
     /// # Errors
     /// When the database does not answer.
     pub async fn cookie(&self, token: &OpaqueToken) -> Result<Recognised> {
         let hash = token.hash();
-        self.at_hand_or((Kind::Cookie, hash), self.look_up_cookie(hash)).await
+        self.at_hand_or((Kind::Cookie, hash), || self.look_up_cookie(hash))
+            .await
     }
 
-    async fn at_hand_or(
-        &self,
-        name: (Kind, [u8; 32]),
-        look_up: impl Future<Output = Result<std::result::Result<Entry, Refusal>>>,
-    ) -> Result<Recognised> {
+    /// Whoever was recognised a moment ago. Only for others there is a future of the look into the database, which is large and would
+    /// be copied with every request.
+    async fn at_hand_or<F>(&self, name: (Kind, [u8; 32]), look_up: impl FnOnce() -> F) -> Result<Recognised>
+    where
+        F: Future<Output = Result<std::result::Result<Entry, Refusal>>>,
+    {
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some((entry, looked_up_at)) = self.at_hand.get(&name).await
             && looked_up_at == generation
@@ -121,6 +123,15 @@ impl Recognition {
         {
             return Ok(Ok(entry.principal));
         }
+        Box::pin(self.remember(name, generation, look_up())).await
+    }
+
+    async fn remember(
+        &self,
+        name: (Kind, [u8; 32]),
+        generation: u64,
+        look_up: impl Future<Output = Result<std::result::Result<Entry, Refusal>>>,
+    ) -> Result<Recognised> {
         let entry = match look_up.await? {
             Ok(entry) => entry,
             Err(refusal) => return Ok(Err(refusal)),
@@ -133,7 +144,7 @@ impl Recognition {
     async fn are_current(&self, keys: Option<&Arc<Tokens>>) -> Result<bool> {
         match keys {
             None => Ok(true),
-            Some(keys) => Ok(Arc::ptr_eq(keys, &self.signing_keys.tokens().await?)),
+            Some(keys) => Ok(Arc::ptr_eq(keys, &Box::pin(self.signing_keys.tokens()).await?)),
         }
     }
 

@@ -85,9 +85,6 @@ impl Spending {
     /// # Errors
     /// When the database does not answer.
     pub async fn left(&self, actor: &Actor, collections: &HashSet<Option<CollectionId>>) -> Result<Vec<BudgetLeft>> {
-        if collections.is_empty() {
-            return Ok(Vec::new());
-        }
         let payers: Vec<Payer> = collections
             .iter()
             .map(|collection| Payer::of(actor, *collection))
@@ -110,7 +107,10 @@ impl Spending {
         actor: &Actor,
         collections: HashSet<Option<CollectionId>>,
     ) -> Vec<BudgetLeft> {
-        self.left(actor, &collections).await.unwrap_or_else(|error| {
+        if collections.is_empty() {
+            return Vec::new();
+        }
+        Box::pin(self.left(actor, &collections)).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "what is left of the budgets cannot be told");
             Vec::new()
         })
