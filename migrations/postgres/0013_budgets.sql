@@ -27,7 +27,6 @@ CREATE TABLE budget_windows (
     held         BIGINT NOT NULL CHECK (held >= 0),
     PRIMARY KEY (budget_id, window_start)
 );
-CREATE INDEX budget_windows_by_start ON budget_windows (window_start);
 
 -- What is set aside for calls under way, with what the ledger needs if nobody says what they used. `lines` is a list of
 -- {budget, window, amount}; a budget that was deleted meanwhile is skipped.

@@ -100,7 +100,7 @@ impl AnswerCache {
     }
 
     /// An answer that another replica keeps, made after `oldest`. A Redis that does not answer in time has none. What it has may be of
-    /// something that is gone: the database knows whether the analysis still is there.
+    /// something that is gone: the database knows whether the analysis still is there and in force.
     pub async fn shared(&self, key: &Key, oldest: Timestamp) -> Option<(Arc<SharedAnalysis>, CacheTier)> {
         let found = self.redis.as_ref()?.get(key).await?;
         (found.created_at >= oldest).then(|| (SharedAnalysis::new(found), CacheTier::Redis))
@@ -111,9 +111,12 @@ impl AnswerCache {
         Epoch(self.forgotten.load(Ordering::Acquire))
     }
 
-    /// Keeps an answer. What was forgotten since `epoch` may be what it came from: then it is not kept.
+    /// Keeps an answer in the place of an older one. What was forgotten since `epoch` may be what it came from: then it is not kept, and
+    /// the older one neither.
     pub async fn keep(&self, key: Key, analysis: Arc<SharedAnalysis>, collection: Option<CollectionId>, epoch: Epoch) {
         if self.epoch() != epoch {
+            self.memory.remove(&key).await;
+            self.drop_shared(&key).await;
             return;
         }
         let subjects = Subject::of(&analysis, collection);

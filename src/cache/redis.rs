@@ -12,19 +12,28 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
     pipe,
 };
-use std::{fmt::Write, future::Future, sync::Arc, time::Duration};
-use tokio::{sync::OnceCell, time::timeout};
+use std::{
+    fmt::Write,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::time::{sleep, timeout};
 
-/// For how long a deletion goes on in the background.
+/// How long connecting, with TLS and all, and a command may take that no request waits for.
+const MAY_TAKE_IN_BACKGROUND: Duration = Duration::from_secs(5);
+/// For how long a deletion goes on in the background, and how long it waits before it tries again.
 const FORGETTING_MAY_TAKE: Duration = Duration::from_secs(30);
+const FORGETTING_PAUSES: Duration = Duration::from_secs(1);
 /// How many answers are dropped with one command: Redis does nothing else meanwhile.
 const FORGOTTEN_AT_ONCE: usize = 500;
 
 #[derive(Clone)]
 pub(super) struct Redis {
     client: Client,
-    /// Connected with the first use, and again by itself when the connection breaks.
-    connection: Arc<OnceCell<ConnectionManager>>,
+    /// Connects with the first use, and again by itself when the connection breaks. A request that waits for it no longer leaves it to
+    /// the next one where it stands.
+    connection: Arc<OnceLock<ConnectionManager>>,
     may_take: Duration,
     ttl_seconds: u64,
 }
@@ -45,7 +54,7 @@ impl Redis {
     pub async fn get(&self, key: &Key) -> Option<Analysis> {
         let found: Option<Vec<u8>> = self
             .within_time("get", async {
-                let mut connection = self.connection().await?;
+                let mut connection = self.connection()?;
                 redis::cmd("GET")
                     .arg(answer_name(key))
                     .query_async(&mut connection)
@@ -83,7 +92,7 @@ impl Redis {
         }
         let _: Option<()> = self
             .within_time("put", async {
-                let mut connection = self.connection().await?;
+                let mut connection = self.connection()?;
                 commands.query_async(&mut connection).await
             })
             .await;
@@ -92,7 +101,7 @@ impl Redis {
     pub async fn remove(&self, key: &Key) {
         let _: Option<()> = self
             .within_time("remove", async {
-                let mut connection = self.connection().await?;
+                let mut connection = self.connection()?;
                 redis::cmd("DEL")
                     .arg(answer_name(key))
                     .query_async(&mut connection)
@@ -101,36 +110,49 @@ impl Redis {
             .await;
     }
 
-    /// Drops what came from the subject, some at a time.
+    /// Drops what came from the subject, some at a time; tried again when something goes wrong on the way.
     pub async fn forget(&self, subject: Subject) {
         let set = subject_name(subject);
         let _: Option<()> = within(FORGETTING_MAY_TAKE, "forget", async {
-            let mut connection = self.connection().await?;
             loop {
-                let some: Vec<(String, f64)> = redis::cmd("ZPOPMIN")
-                    .arg(&set)
-                    .arg(FORGOTTEN_AT_ONCE)
-                    .query_async(&mut connection)
-                    .await?;
-                if some.is_empty() {
-                    return Ok(());
+                match self.forget_some(&set).await {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(_) => sleep(FORGETTING_PAUSES).await,
                 }
-                let names: Vec<String> = some.into_iter().map(|(name, _)| name).collect();
-                let () = redis::cmd("UNLINK").arg(names).query_async(&mut connection).await?;
             }
         })
         .await;
     }
 
-    async fn connection(&self) -> RedisResult<ConnectionManager> {
-        let connect = || {
-            let settings = ConnectionManagerConfig::new()
-                .set_number_of_retries(1)
-                .set_connection_timeout(Some(self.may_take))
-                .set_response_timeout(Some(self.may_take));
-            self.client.get_connection_manager_with_config(settings)
-        };
-        self.connection.get_or_try_init(connect).await.cloned()
+    /// How many were dropped. Their names go last, so that they are found again if it ends in the middle.
+    async fn forget_some(&self, set: &str) -> RedisResult<usize> {
+        let mut connection = self.connection()?;
+        let names: Vec<String> = redis::cmd("ZRANGE")
+            .arg(set)
+            .arg(0)
+            .arg(FORGOTTEN_AT_ONCE - 1)
+            .query_async(&mut connection)
+            .await?;
+        if !names.is_empty() {
+            let mut commands = pipe();
+            commands.cmd("UNLINK").arg(&names).ignore();
+            commands.cmd("ZREM").arg(set).arg(&names).ignore();
+            let () = commands.query_async(&mut connection).await?;
+        }
+        Ok(names.len())
+    }
+
+    fn connection(&self) -> RedisResult<ConnectionManager> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection.clone());
+        }
+        let settings = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_connection_timeout(Some(MAY_TAKE_IN_BACKGROUND))
+            .set_response_timeout(Some(MAY_TAKE_IN_BACKGROUND));
+        let connection = self.client.get_connection_manager_lazy(settings)?;
+        Ok(self.connection.get_or_init(|| connection).clone())
     }
 
     async fn within_time<T>(&self, what: &'static str, work: impl Future<Output = RedisResult<T>>) -> Option<T> {

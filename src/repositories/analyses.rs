@@ -39,7 +39,7 @@ const INSERT: &str = "INSERT INTO analyses (id, kind, document_id, document_vers
     $24, $25, $26, $27, $28, $29)
     ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("WHERE a.id = $1");
-const EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM analyses WHERE id = $1)";
+const IS_KEPT: &str = "SELECT EXISTS (SELECT 1 FROM analyses WHERE id = $1 AND cache_key = $2)";
 const NEWEST: &str = select!(
     "WHERE a.document_id = $1 AND a.kind = $2 AND (a.taxonomy_id = $3 OR $3 IS NULL) AND a.input_hash = $4
     ORDER BY a.created_at DESC, a.id DESC LIMIT 1"
@@ -103,8 +103,13 @@ pub async fn replace_kept(tx: &mut Tx, kept: &BTreeMap<&[u8], AnalysisId>) -> Re
     Ok(())
 }
 
-pub async fn exists(tx: &mut Tx, id: AnalysisId) -> Result<bool> {
-    on!(tx, |c| sqlx::query_scalar(EXISTS).bind(id).fetch_one(c).await)
+/// Whether an answer still is the one that may be given again under this key: neither deleted nor replaced.
+pub async fn is_kept(tx: &mut Tx, id: AnalysisId, cache_key: &[u8]) -> Result<bool> {
+    on!(tx, |c| sqlx::query_scalar(IS_KEPT)
+        .bind(id)
+        .bind(cache_key)
+        .fetch_one(c)
+        .await)
 }
 
 pub async fn find(tx: &mut Tx, id: AnalysisId) -> Result<Option<Analysis>> {

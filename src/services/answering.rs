@@ -141,10 +141,12 @@ impl Answering {
         stream: bool,
         company: Company,
     ) -> Ride<Landed> {
+        let deadline = wanted.deadline.filter(|_| !stream);
         let me = Leader {
             payer: Payer::of(&wanted.actor, wanted.collection()),
             streams: stream,
-            deadline: wanted.deadline.filter(|_| !stream),
+            deadline,
+            time: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
         };
         self.flights.board(joinable, me, company, |crew| {
             let (this, wanted) = (self.clone(), wanted.clone());
@@ -319,8 +321,8 @@ impl Answering {
         let mut found = None;
         let mut is_gone = false;
         if let Some((analysis, tier)) = shared {
-            // Redis may not have heard of a deletion, or belong to others, too; the database knows.
-            is_gone = !analyses::exists(&mut tx, analysis.id).await?;
+            // Redis may not have heard of a deletion or of a newer answer, or belong to others, too; the database knows.
+            is_gone = !analyses::is_kept(&mut tx, analysis.id, key).await?;
             found = (!is_gone).then_some((analysis, tier));
         }
         if found.is_none() {

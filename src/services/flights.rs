@@ -38,6 +38,16 @@ pub(super) struct Leader {
     pub streams: bool,
     /// By when the flight lands; `None` for whenever it is done.
     pub deadline: Option<Instant>,
+    /// For how long the flight may last, from its beginning; `None` for however long.
+    pub time: Option<Duration>,
+}
+
+impl Leader {
+    /// Whether it began with so little time, as at the end of a batch or after a body that came slowly, that it is likely to end without
+    /// an answer where the other would have one.
+    fn has_little_time_beside(&self, other: &Self) -> bool {
+        matches!((self.time, other.time), (Some(mine), Some(theirs)) if mine < theirs / 2)
+    }
 }
 
 /// Whom somebody who sets out comes along with. It narrows with what went wrong on the way.
@@ -51,7 +61,8 @@ pub(super) struct Company {
 
 impl Company {
     fn suits(self, me: &Leader, leader: &Leader) -> bool {
-        (me.payer == leader.payer || self.refused < MOST_COMPANIONS) && (!self.alike || me.streams == leader.streams)
+        let pays = me.payer == leader.payer || self.refused < MOST_COMPANIONS;
+        pays && (!self.alike || me.streams == leader.streams) && !leader.has_little_time_beside(me)
     }
 
     /// With whom to set out again after a flight that somebody else has begun and that failed; `None` when it would fail alone, too.

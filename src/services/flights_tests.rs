@@ -19,6 +19,7 @@ const ME: Leader = Leader {
     },
     streams: false,
     deadline: None,
+    time: None,
 };
 
 #[tokio::test]
@@ -191,4 +192,28 @@ async fn after_a_failure_of_the_other_way_of_answering_only_the_same_way_will_do
         let error = ride.landed().await.unwrap_err();
         assert_eq!(company.after(ride, &error), None, "once is enough");
     }
+}
+
+#[tokio::test]
+async fn nobody_comes_along_with_those_who_began_with_far_less_time() {
+    let flights: Flights<u8> = Flights::new(TaskTracker::new());
+    let within = |seconds| {
+        let time = Duration::from_secs(seconds);
+        Leader {
+            deadline: Some(Instant::now() + time),
+            time: Some(time),
+            ..ME
+        }
+    };
+    let board = |leader| flights.board(Some(KEY), leader, Company::default(), |_| std::future::pending());
+    let hurried = board(within(2));
+    let patient = board(within(120));
+    assert_eq!(patient.joined, None);
+    // Those who have as little come along with either; those who have the time, with the patient one.
+    assert!(board(within(3)).joined.is_some());
+    assert_eq!(
+        board(within(100)).joined.and_then(|leader| leader.time),
+        Some(Duration::from_mins(2))
+    );
+    drop((hurried, patient));
 }

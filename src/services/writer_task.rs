@@ -206,15 +206,31 @@ impl Task {
                 }
             }
         }
+        // Once the database is away, the others need not find out one after the other.
+        let mut gone = None;
         for reserving in reservings {
-            match self.transact(0, std::slice::from_ref(&reserving), &[]).await {
+            let written = if gone.is_some() {
+                Err(again(&mut gone))
+            } else {
+                self.transact(0, std::slice::from_ref(&reserving), &[]).await
+            };
+            match written {
                 Ok(written) => answer_reservings(vec![reserving], written.reserved),
-                Err(error) => self.refuse(reserving, error),
+                Err(error) => {
+                    let error = noted(error, &mut gone);
+                    self.refuse(reserving, error);
+                }
             }
         }
         for recording in recordings {
-            let written = self.transact(0, &[], std::slice::from_ref(&recording)).await;
-            let outcome = written.map(|mut written| written.recorded.pop().unwrap_or_default());
+            let written = if gone.is_some() {
+                Err(again(&mut gone))
+            } else {
+                self.transact(0, &[], std::slice::from_ref(&recording)).await
+            };
+            let outcome = written
+                .map(|mut written| written.recorded.pop().unwrap_or_default())
+                .map_err(|error| noted(error, &mut gone));
             drop(recording.reply.send(outcome));
         }
     }
@@ -271,8 +287,8 @@ impl Task {
         Ok(Written { reserved, recorded })
     }
 
-    /// Books what was set aside and forgotten, apart from everything else: nobody's answer waits for it, and nobody's settlement is
-    /// to blame when it fails.
+    /// Books what was set aside and forgotten, in a transaction of its own: nobody's settlement is to blame when it fails. What comes
+    /// at the same moment waits for it, once a minute.
     async fn sweep(&mut self) {
         let now = self.clock.now();
         self.swept_at = Some(now);
@@ -345,6 +361,15 @@ fn answer_recordings(recordings: Vec<Recording>, outcomes: Vec<Vec<Option<Error>
         // A client that went away does not hear of it; its answer is stored all the same.
         drop(recording.reply.send(Ok(outcome)));
     }
+}
+
+/// The error, of which the others hear too if it says that the database is away.
+fn noted(error: Error, gone: &mut Option<Error>) -> Error {
+    if gone.is_none() && matches!(error, Error::Unavailable { .. } | Error::StorageFull { .. }) {
+        *gone = Some(error);
+        return again(gone);
+    }
+    error
 }
 
 /// The same error for each; the first has the cause, so that it is logged once.

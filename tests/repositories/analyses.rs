@@ -61,10 +61,17 @@ async fn of_answers_to_one_question_the_one_that_replaces_is_kept() {
             found.map(|found| found.id)
         };
         assert_eq!((kept(1).await, kept(2).await), (Some(new.id), Some(other.id)));
-        assert!(analyses::exists(&mut tx, new.id).await.unwrap());
+        assert!(analyses::is_kept(&mut tx, new.id, &[1; 32]).await.unwrap());
+        assert!(
+            !analyses::is_kept(&mut tx, old.id, &[1; 32]).await.unwrap(),
+            "it was replaced"
+        );
         assert!(analyses::delete(&mut tx, new.id).await.unwrap());
-        assert!(!analyses::exists(&mut tx, new.id).await.unwrap());
-        assert!(analyses::exists(&mut tx, old.id).await.unwrap(), "it stays on record");
+        assert!(!analyses::is_kept(&mut tx, new.id, &[1; 32]).await.unwrap());
+        assert!(
+            analyses::find(&mut tx, old.id).await.unwrap().is_some(),
+            "it stays on record"
+        );
         assert_eq!(analyses::find_kept(&mut tx, &[1; 32], at(0)).await.unwrap(), None);
     })
     .await;

@@ -77,6 +77,8 @@ impl Received {
             self.alive = true;
         }
         if self.text.len() + self.reasoning.len() + piece.text.len() + piece.reasoning.len() > self.longest {
+            // It is no part of the answer, and was written all the same.
+            self.reasoning.extend([piece.reasoning, piece.text]);
             return Err(too_large());
         }
         self.reasoning.push_str(&piece.reasoning);
@@ -171,4 +173,31 @@ pub fn too_large() -> Fault {
         FailureKind::Broken,
         "its answer is far longer than the number of tokens that was asked for",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn what_was_written_beyond_the_bound_is_counted_though_it_is_no_answer() {
+        let mut received = Received::new(MostTokens {
+            input: 50,
+            output: 100,
+            context: 1_000,
+        });
+        let piece = Piece {
+            text: "far too much of this ".repeat(1_000),
+            ..Piece::default()
+        };
+        let context = CallContext {
+            cancel: CancellationToken::new(),
+            pieces: None,
+        };
+        assert!(received.take(piece, &context).is_err());
+        assert!(received.text.is_empty());
+        let used = received.estimate(vec![("user", "a text".to_owned())]).await;
+        assert_eq!((used.tokens.output, used.estimated), (100, true));
+    }
 }
