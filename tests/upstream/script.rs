@@ -183,7 +183,7 @@ impl Answer {
                 _ => Form::Usual,
             },
             with_usage: (body["stream"] != true || body["stream_options"]["include_usage"] == true)
-                && !matches!(name, "no-usage" | "long-tokens"),
+                && !matches!(name, "no-usage" | "long-tokens" | "overlong"),
             is_poisoned: body["messages"].to_string().contains("poison"),
         }
     }
