@@ -177,9 +177,10 @@ fn in_words(message: &str) -> String {
 }
 
 /// What serde calls the numbers that it expects, and what a reader of JSON does.
-const NUMBERS: [(&str, &str); 4] = [
+const NUMBERS: [(&str, &str); 5] = [
     (" expected u8", " expected a whole number from 0 to 255"),
     (" expected usize", " expected a whole number from 0 on"),
+    (" expected u64", " expected a whole number from 0 on"),
     (" expected i64", " expected a whole number"),
     (" expected f64", " expected a number"),
 ];

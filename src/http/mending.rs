@@ -3,6 +3,24 @@
 use super::idempotency::keeps_nothing;
 use serde_json::{Map, Value, json};
 
+/// A field of another type is written as all of that type and of a description, which a client takes for something of no type, and an
+/// example for a string. The description stands beside it, too.
+pub fn mend_references(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(all) = fields.get_mut("allOf").and_then(Value::as_array_mut) {
+                all.retain(|one| {
+                    one.as_object()
+                        .is_none_or(|one| one.keys().any(|key| key != "description"))
+                });
+            }
+            fields.values_mut().for_each(mend_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mend_references),
+        _ => {}
+    }
+}
+
 /// Adds what middleware understands, and takes away answers that an operation cannot give.
 pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
     let is_public = operation.get("security").is_none();

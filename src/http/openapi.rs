@@ -1,6 +1,9 @@
 //! The OpenAPI document: what poem-openapi derives, mended where it says too much or too little, and Swagger UI around it.
 
-use super::{mending::mend, pages};
+use super::{
+    mending::{mend, mend_references},
+    pages,
+};
 use anyhow::{Context, Result};
 use poem_openapi::{OpenApi, OpenApiService, Webhook};
 use serde_json::{Map, Value, json};
@@ -115,6 +118,7 @@ pub fn document<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>) -> Resul
     document["info"]["description"] = DESCRIPTION.into();
     document["info"]["license"] = json!({"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"});
     document["servers"] = json!([{"url": "/"}]);
+    mend_references(&mut document["components"]["schemas"]);
     let schemas = document["components"]["schemas"].clone();
     let (mut operations, mut routes) = (HashMap::new(), Vec::new());
     let paths = document["paths"].as_object_mut().context("the document has no paths")?;
