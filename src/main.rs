@@ -1,13 +1,8 @@
 //! The program: reads its arguments and hands over to [`synoptic::cli`].
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
 use synoptic::cli::Arguments;
-
-/// Requests allocate on one thread what is freed on another, which this allocator does not take a lock for.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // The one implementation of cryptography for all of TLS; it is only refused when there is one already.
