@@ -7,12 +7,13 @@ use crate::{
     domain::Clock,
     engines::router::Router,
     http,
+    jobs::Workers,
     services::{Foundation, Services, oidc_rules::Setup},
     telemetry::metrics::Metrics,
 };
 use anyhow::{Context, Result, anyhow};
 use poem::{
-    Endpoint, Response, Server,
+    Endpoint, EndpointExt, Response, Server,
     listener::{Acceptor, Listener, TcpListener},
 };
 use poem_openapi::OpenApi;
@@ -25,6 +26,7 @@ const TASKS_MAY_TAKE: Duration = Duration::from_secs(30);
 /// Everything a command needs: a migrated database and the services over it.
 pub struct App {
     pub services: Services,
+    clock: Clock,
     config: Config,
     db: Db,
     metrics: Metrics,
@@ -50,7 +52,7 @@ impl App {
         let cache = AnswerCache::new(&config.cache)?;
         let services = Services::new(Foundation {
             db: db.clone(),
-            clock,
+            clock: clock.clone(),
             router,
             cache,
             cache_ttl: config.cache.ttl(),
@@ -61,6 +63,7 @@ impl App {
         });
         Ok(Self {
             services,
+            clock,
             config,
             db,
             metrics,
@@ -74,6 +77,20 @@ impl App {
     /// When the OpenAPI document cannot be made.
     pub fn endpoint(&self) -> Result<impl Endpoint<Output = Response> + 'static> {
         http::endpoint(&self.services, &self.metrics, &self.tasks, &self.config)
+    }
+
+    /// Of a server that only works in the background: its health and its metrics.
+    ///
+    /// # Errors
+    /// As for [`App::endpoint`].
+    pub fn health_endpoint(&self) -> Result<impl Endpoint<Output = Response> + 'static> {
+        http::health_endpoint(&self.services, &self.metrics, &self.tasks, &self.config)
+    }
+
+    /// Starts to work in the background, as the configured role says.
+    #[must_use]
+    pub fn work(&self) -> Workers {
+        Workers::start(&self.services, &self.metrics, &self.clock, &self.config.work)
     }
 
     /// The layers of the server around other operations, for measuring what they cost.
@@ -110,7 +127,17 @@ impl App {
     /// # Errors
     /// When the server cannot go on.
     pub async fn serve(self, bound: Bound, stop: impl Future<Output = ()>) -> Result<()> {
-        let endpoint = self.endpoint()?;
+        let endpoint = if self.config.work.role.answers() {
+            self.endpoint()?.boxed()
+        } else {
+            self.health_endpoint()?.boxed()
+        };
+        let workers = self.work();
+        let stopping = workers.stopping();
+        let stop = async move {
+            stop.await;
+            stopping.cancel();
+        };
         let grace = Duration::from_secs(self.config.server.shutdown_seconds);
         let acceptor = http::PatientAcceptor {
             acceptor: bound.acceptor,
@@ -120,6 +147,7 @@ impl App {
             .idle_timeout(Duration::from_secs(self.config.server.idle_seconds))
             .run_with_graceful_shutdown(endpoint, stop, Some(grace))
             .await?;
+        workers.drain(grace).await;
         self.close().await;
         Ok(())
     }

@@ -28,6 +28,7 @@ pub mod dto;
 pub mod engines;
 pub mod http;
 pub mod interchange;
+pub mod jobs;
 pub mod repositories;
 pub mod services;
 pub mod telemetry;

@@ -54,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &["domain", "dto", "services"]),
     // Five lines each: parameters, a service, an answer.
     ("controllers", &["auth", "domain", "dto", "services"]),
+    // Work in the background: loops around services, each kind of work a few lines.
+    ("jobs", &["config", "domain", "services", "telemetry"]),
     // Routes and middleware around the controllers, with limits from the configuration.
     (
         "http",
@@ -77,6 +79,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "engines",
             "http",
+            "jobs",
             "services",
             "telemetry",
         ],

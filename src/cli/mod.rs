@@ -17,7 +17,7 @@ mod users;
 use crate::{
     app::App,
     config::{Auth, Config, Overrides},
-    domain::Clock,
+    domain::{Clock, workers::ServerRole},
     services::Services,
     telemetry::logs,
 };
@@ -90,9 +90,10 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         log,
         command,
     } = arguments;
-    let load = |bind: Option<SocketAddr>| {
+    let load = |bind: Option<SocketAddr>, role: Option<ServerRole>| {
         let overrides = Overrides {
             bind,
+            role,
             database_url: database.clone(),
             log_filter: log.clone(),
         };
@@ -100,25 +101,25 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
     };
     match command {
         Command::Serve(args) => {
-            let config = load(args.bind)?;
+            let config = load(args.bind, args.role)?;
             logs::init(config.log.format, &config.log.filter)?;
             on_runtime(serve::run(args, config))
         }
-        Command::Import(args) => with_services(load(None)?, async |app| import::run(args, &app.services).await),
-        Command::Export(args) => with_services(load(None)?, async |app| export::run(args, &app.services).await),
-        Command::Keys(args) => with_auth(load(None)?, async |services, auth| {
+        Command::Import(args) => with_services(load(None, None)?, async |app| import::run(args, &app.services).await),
+        Command::Export(args) => with_services(load(None, None)?, async |app| export::run(args, &app.services).await),
+        Command::Keys(args) => with_auth(load(None, None)?, async |services, auth| {
             keys::run(args, services, auth).await
         }),
-        Command::Users(args) => with_auth(load(None)?, async |services, auth| {
+        Command::Users(args) => with_auth(load(None, None)?, async |services, auth| {
             users::run(args, services, auth).await
         }),
-        Command::SigningKeys(args) => with_auth(load(None)?, async |services, auth| {
+        Command::SigningKeys(args) => with_auth(load(None, None)?, async |services, auth| {
             signing_keys::run(args, services, auth).await
         }),
         Command::Permissions => permissions::run(),
         Command::Summarize(args) => summarize::run(args),
         Command::Classify(args) => classify::run(args),
-        Command::Config => config::run(&load(None)?),
+        Command::Config => config::run(&load(None, None)?),
         Command::Openapi => openapi::run(),
     }
 }

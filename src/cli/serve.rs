@@ -4,7 +4,7 @@ use super::arguments::in_words;
 use crate::{
     app::App,
     config::{Auth, Config},
-    domain::{Clock, api_keys::SecretKey, passwords::Password},
+    domain::{Clock, api_keys::SecretKey, passwords::Password, workers::ServerRole},
     services::{Services, demo},
 };
 use anyhow::{Context, Result};
@@ -25,6 +25,15 @@ pub struct ServeArgs {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<SocketAddr>,
+    /// What this server does: `all`, `api` (answer requests) or `worker` (work in the background).
+    #[arg(long, value_name = "ROLE", value_parser = parse_role)]
+    pub role: Option<ServerRole>,
+}
+
+fn parse_role(text: &str) -> Result<ServerRole, String> {
+    let roles = [ServerRole::All, ServerRole::Api, ServerRole::Worker];
+    let role = roles.into_iter().find(|role| role.name() == text);
+    role.ok_or_else(|| "must be `all`, `api` or `worker`".to_owned())
 }
 
 pub async fn run(args: ServeArgs, config: Config) -> Result<ExitCode> {

@@ -11,6 +11,7 @@ mod public_url;
 mod routes;
 mod secrets;
 mod server;
+mod work;
 
 pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
@@ -21,8 +22,9 @@ pub use public_url::PublicUrl;
 pub use routes::{Route, Routes};
 pub use secrets::Secret;
 pub use server::Server;
+pub use work::Work;
 
-use crate::telemetry::logs;
+use crate::{domain::workers::ServerRole, telemetry::logs};
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt, net::SocketAddr, path::Path};
@@ -48,6 +50,7 @@ pub struct Config {
     pub log: Log,
     pub cache: Cache,
     pub routes: Routes,
+    pub work: Work,
     pub providers: Vec<Provider>,
 }
 
@@ -149,6 +152,7 @@ pub struct Overrides {
     pub bind: Option<SocketAddr>,
     pub database_url: Option<String>,
     pub log_filter: Option<String>,
+    pub role: Option<ServerRole>,
 }
 
 impl Config {
@@ -170,6 +174,7 @@ impl Config {
             ("server.bind", overrides.bind.map(|bind| bind.to_string())),
             ("database.url", overrides.database_url.clone()),
             ("log.filter", overrides.log_filter.clone()),
+            ("work.role", overrides.role.map(|role| role.name().to_owned())),
         ];
         for (name, value) in flags {
             builder = builder.set_override_option(name, value)?;
@@ -192,6 +197,7 @@ impl Config {
             self.cors.fault().map(str::to_owned),
             self.cache.fault(),
             self.routes.fault(),
+            self.work.fault(),
         ];
         let providers = self.providers.iter().map(Provider::fault);
         let twice = self.providers.iter().enumerate().map(|(place, one)| {

@@ -3,10 +3,10 @@
 use super::{Tag, examples};
 use crate::{
     auth::Caller,
-    domain::identifiers::BudgetId,
+    domain::{etags::Expected, identifiers::BudgetId},
     dto::{
         body::Body,
-        budgets::{Budget, BudgetChange, BudgetPage, NewBudget, expected},
+        budgets::{Budget, BudgetChange, BudgetPage, NewBudget},
         page::{Question, check_parameters},
         problem::ApiError,
         responses::{Created, Deleted, Listed, Versioned},
@@ -86,7 +86,7 @@ impl BudgetsApi {
         if_match: Header<Option<String>>,
         body: Body<BudgetChange>,
     ) -> Result<Versioned<Budget>, ApiError> {
-        let expected = expected(if_match.0.as_deref())?;
+        let expected = Expected::parse(if_match.0.as_deref())?;
         let (actor, id) = (caller.actor(), BudgetId(budget.0));
         let changed = self.0.update(actor, id, &expected, body.0.into()).await?;
         Ok(versioned(changed.into()))
@@ -102,7 +102,7 @@ impl BudgetsApi {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Result<Deleted, ApiError> {
-        let expected = expected(if_match.0.as_deref())?;
+        let expected = Expected::parse(if_match.0.as_deref())?;
         self.0.delete(caller.actor(), BudgetId(budget.0), &expected).await?;
         Ok(Deleted::Done)
     }

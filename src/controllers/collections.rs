@@ -92,7 +92,7 @@ impl CollectionsApi {
                 caller.actor(),
                 &NameOrId::parse(&collection.0),
                 &expected,
-                body.0.into(),
+                body.0.into_domain()?,
             )
             .await?;
         let collection = Collection::from(changed);

@@ -55,6 +55,12 @@ enum Tag {
     Operations,
 }
 
+/// Whether the server is well, and nothing else.
+#[must_use]
+pub fn health(services: &Services) -> impl OpenApi + 'static {
+    operations::OperationsApi(services.clone())
+}
+
 /// Every resource's operations.
 #[must_use]
 pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {

@@ -36,6 +36,7 @@ pub enum Action {
     PromptDeleted,
     CollectionDeleted,
     DocumentDeleted,
+    DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
     BudgetCreated,

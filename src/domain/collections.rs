@@ -2,22 +2,26 @@
 
 use super::{
     Timestamp,
+    automation::{Rule, RuleDraft, check_rules},
     errors::{Checks, Result},
     identifiers::CollectionId,
     text_fields::{Slug, check_required_text, check_text},
 };
+use sqlx::types::Json;
 
 /// The longest name of a collection, taxonomy or label, in characters.
 pub const LONGEST_NAME: usize = 120;
 /// The longest description of a collection, taxonomy or label, in characters.
 pub const LONGEST_DESCRIPTION: usize = 2_000;
 
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Collection {
     pub id: CollectionId,
     pub slug: Slug,
     pub name: String,
     pub description: String,
+    /// What it does with its documents by itself, in this order.
+    pub automation: Json<Vec<Rule>>,
     /// 1 when created, one more with every change; the ETag.
     pub version: i64,
     pub created_at: Timestamp,
@@ -25,11 +29,12 @@ pub struct Collection {
 }
 
 /// What a person may choose about a collection, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CollectionFields {
     pub slug: Slug,
     pub name: String,
     pub description: String,
+    pub automation: Vec<RuleDraft>,
 }
 
 impl CollectionFields {
@@ -51,6 +56,16 @@ impl CollectionFields {
             slug,
             name: name.trim().to_owned(),
             description: description.trim().to_owned(),
+            automation: Vec::new(),
         })
+    }
+
+    /// The same with rules.
+    ///
+    /// # Errors
+    /// `Error::Invalid` with every rule that cannot be accepted.
+    pub fn with_automation(self, automation: Vec<RuleDraft>) -> Result<Self> {
+        check_rules(&automation)?;
+        Ok(Self { automation, ..self })
     }
 }

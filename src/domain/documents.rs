@@ -174,7 +174,7 @@ fn has_nul(value: &Value) -> bool {
 }
 
 /// Which documents a list shows.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DocumentFilter {
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
@@ -211,14 +211,14 @@ pub struct DocumentPosition {
 }
 
 /// Words to search for. All must occur; `"in quotes"` is a phrase, `word*` a beginning, `-word` must not occur.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchQuery {
     pub wanted: Vec<SearchTerm>,
     pub unwanted: Vec<SearchTerm>,
 }
 
 /// One word or phrase of a search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchTerm {
     pub text: String,
     /// Whether the last word may go on.

@@ -76,3 +76,19 @@ identifier!(
     /// Names a budget.
     BudgetId
 );
+identifier!(
+    /// Names a job.
+    JobId
+);
+identifier!(
+    /// Names a piece of work in the background.
+    WorkId
+);
+identifier!(
+    /// Names a lane: what waits for one collection in one queue.
+    LaneId
+);
+identifier!(
+    /// Names a server that does work in the background, from its start to its end.
+    WorkerId
+);

@@ -67,6 +67,7 @@ const VIEWING: Scopes = Scopes::of(&[
     Scope::BudgetsRead,
     Scope::KeysRead,
     Scope::KeysWrite,
+    Scope::JobsRead,
 ]);
 const EDITING: Scopes = Scopes::of(&[
     Scope::CollectionsWrite,
@@ -75,6 +76,7 @@ const EDITING: Scopes = Scopes::of(&[
     Scope::AnalysesRun,
     Scope::AnalysesWrite,
     Scope::PromptsWrite,
+    Scope::JobsWrite,
 ]);
 
 /// What an operation needs.
@@ -166,6 +168,18 @@ pub const OPERATIONS: &[(&str, Access)] = &[
     ("listAnalyses", Access::Scope(Scope::AnalysesRead)),
     ("getAnalysis", Access::Scope(Scope::AnalysesRead)),
     ("deleteAnalysis", Access::Scope(Scope::AnalysesWrite)),
+    ("listJobs", Access::Scope(Scope::JobsRead)),
+    ("createJob", Access::Scope(Scope::JobsWrite)),
+    ("previewJob", Access::Scope(Scope::JobsRead)),
+    ("getJob", Access::Scope(Scope::JobsRead)),
+    ("watchJob", Access::Scope(Scope::JobsRead)),
+    ("cancelJob", Access::Scope(Scope::JobsWrite)),
+    ("retryJob", Access::Scope(Scope::JobsWrite)),
+    ("listJobItems", Access::Scope(Scope::JobsRead)),
+    ("getJobResults", Access::Scope(Scope::JobsRead)),
+    ("listFailedWork", Access::Scope(Scope::JobsRead)),
+    ("retryFailedWork", Access::Scope(Scope::JobsWrite)),
+    ("listWorkers", Access::ScopeEverywhere(Scope::JobsRead)),
     ("getUsage", Access::Scope(Scope::UsageRead)),
     ("listBudgets", Access::Scope(Scope::BudgetsRead)),
     ("createBudget", Access::ScopeEverywhere(Scope::BudgetsWrite)),

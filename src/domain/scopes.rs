@@ -26,10 +26,12 @@ pub enum Scope {
     UsersRead,
     UsersWrite,
     AuditRead,
+    JobsRead,
+    JobsWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::CollectionsRead,
         Self::CollectionsWrite,
         Self::DocumentsRead,
@@ -49,6 +51,8 @@ impl Scope {
         Self::UsersRead,
         Self::UsersWrite,
         Self::AuditRead,
+        Self::JobsRead,
+        Self::JobsWrite,
     ];
 
     #[must_use]
@@ -73,6 +77,8 @@ impl Scope {
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
             Self::AuditRead => "audit:read",
+            Self::JobsRead => "jobs:read",
+            Self::JobsWrite => "jobs:write",
         }
     }
 
@@ -105,6 +111,8 @@ impl Scope {
             Self::UsersRead => "List and read users.",
             Self::UsersWrite => "Create, change and delete users: as powerful as an admin.",
             Self::AuditRead => "Read the audit trail.",
+            Self::JobsRead => "List and read jobs, their results, and what failed in the background.",
+            Self::JobsWrite => "Begin, cancel and repeat jobs; what a job does needs the scope for that, too.",
         }
     }
 }
@@ -137,6 +145,8 @@ impl Scopes {
         Scope::PromptsWrite,
         Scope::UsageRead,
         Scope::BudgetsRead,
+        Scope::JobsRead,
+        Scope::JobsWrite,
     ]);
 
     #[must_use]

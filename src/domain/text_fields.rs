@@ -2,7 +2,7 @@
 //! it), not blank where something must be said.
 
 use super::errors::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
 /// Refuses text that is longer than `most` characters or holds U+0000; `pointer` says where it stands in the body.
@@ -39,7 +39,7 @@ pub fn check_required_text(pointer: &str, text: &str, most: usize) -> Result<()>
 
 /// A short name for addresses: lower-case ASCII letters, digits and single hyphens, 1 to 64 characters, not shaped like
 /// a UUID (an address takes a slug or an id, and must know which).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct Slug(String);

@@ -31,6 +31,8 @@ pub enum Action {
     PromptDeleted,
     CollectionDeleted,
     DocumentDeleted,
+    /// By a job.
+    DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
     BudgetCreated,
@@ -78,6 +80,7 @@ both_ways!(
     PromptDeleted,
     CollectionDeleted,
     DocumentDeleted,
+    DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
     BudgetCreated,

@@ -2,11 +2,7 @@
 
 use super::body::given;
 use crate::{
-    domain::{
-        Error, Result, budgets as domain,
-        etags::{Expected, etag},
-        identifiers::CollectionId,
-    },
+    domain::{Error, Result, budgets as domain, etags::etag_with_state, identifiers::CollectionId},
     services::budgets::{BudgetPatch, ShownBudget, subject_id},
 };
 use poem_openapi::{Enum, Object, types::Example};
@@ -119,38 +115,14 @@ impl Budget {
     /// Of the version, and of what was used meanwhile, so that nobody takes what they have read before for the current state.
     #[must_use]
     pub fn etag(&self) -> String {
-        let version = etag(self.id, self.version);
-        let state = (self.spent, self.held, self.resets_at.unix_timestamp());
-        format!(
-            "{}.{:x}-{:x}-{:x}\"",
-            version.trim_end_matches('"'),
-            state.0,
-            state.1,
-            state.2
-        )
+        let state = format!("{:x}-{:x}-{:x}", self.spent, self.held, self.resets_at.unix_timestamp());
+        etag_with_state(self.id, self.version, &state)
     }
 
     #[must_use]
     pub fn location(&self) -> String {
         format!("/api/budgets/{}", self.id)
     }
-}
-
-/// Reads `If-Match`, of which only the version counts: a budget that was used meanwhile is still the same to whoever changes it.
-///
-/// # Errors
-/// `Error::Invalid` for the parameter `If-Match`.
-pub fn expected(header: Option<&str>) -> Result<Expected> {
-    Ok(match Expected::parse(header)? {
-        Expected::OneOf(tags) => {
-            let versions = tags.into_iter().map(|tag| match tag.split_once('.') {
-                Some((version, _)) => format!("{version}\""),
-                None => tag,
-            });
-            Expected::OneOf(versions.collect())
-        }
-        other => other,
-    })
 }
 
 /// A budget to be made.

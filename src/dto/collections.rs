@@ -1,6 +1,9 @@
 //! Bodies of the collection operations.
 
-use super::body::given;
+use super::{
+    automation::{AutomationRule, rules},
+    body::{given, given_objects, objects},
+};
 use crate::{
     domain::{Result, collections as domain, etags::etag},
     services::collections::CollectionPatch,
@@ -18,6 +21,8 @@ pub struct Collection {
     pub slug: String,
     pub name: String,
     pub description: String,
+    /// What is done by itself with every document that arrives or changes; in this order.
+    pub automation: Vec<AutomationRule>,
     /// 1 when created, one more with every change.
     pub version: i64,
     pub created_at: OffsetDateTime,
@@ -31,6 +36,7 @@ impl From<domain::Collection> for Collection {
             slug: collection.slug.to_string(),
             name: collection.name,
             description: collection.description,
+            automation: collection.automation.0.into_iter().map(AutomationRule::from).collect(),
             version: collection.version,
             created_at: collection.created_at.as_offset_date_time(),
             updated_at: collection.updated_at.as_offset_date_time(),
@@ -64,13 +70,18 @@ pub struct NewCollection {
     #[serde(default)]
     #[oai(default, validator(max_length = 2000))]
     pub description: String,
+    /// What is to be done by itself with every document that arrives or changes: at most 8 rules.
+    #[serde(default, deserialize_with = "objects")]
+    #[oai(default, validator(max_items = 8))]
+    pub automation: Vec<AutomationRule>,
 }
 
 impl NewCollection {
     /// # Errors
     /// `Error::Invalid` with every field that cannot be accepted.
     pub fn into_domain(self) -> Result<domain::CollectionFields> {
-        domain::CollectionFields::new(self.slug.as_deref(), &self.name, &self.description)
+        domain::CollectionFields::new(self.slug.as_deref(), &self.name, &self.description)?
+            .with_automation(rules(self.automation)?)
     }
 }
 
@@ -80,6 +91,7 @@ impl Example for NewCollection {
             slug: Some("app-reviews".to_owned()),
             name: "App reviews".to_owned(),
             description: "What people write about the app in the stores.".to_owned(),
+            automation: AutomationRule::examples(),
         }
     }
 }
@@ -98,15 +110,23 @@ pub struct CollectionChange {
     #[serde(default, deserialize_with = "given")]
     #[oai(validator(max_length = 2000))]
     pub description: Option<String>,
+    /// All of the rules as they are to be; an empty list for none. A new rule counts for documents that arrive or change from
+    /// now on; a job of kind `analyze` does the rest.
+    #[serde(default, deserialize_with = "given_objects")]
+    #[oai(validator(max_items = 8))]
+    pub automation: Option<Vec<AutomationRule>>,
 }
 
-impl From<CollectionChange> for CollectionPatch {
-    fn from(change: CollectionChange) -> Self {
-        Self {
-            slug: change.slug,
-            name: change.name,
-            description: change.description,
-        }
+impl CollectionChange {
+    /// # Errors
+    /// `Error::Invalid` with the rules that cannot be accepted.
+    pub fn into_domain(self) -> Result<CollectionPatch> {
+        Ok(CollectionPatch {
+            slug: self.slug,
+            name: self.name,
+            description: self.description,
+            automation: self.automation.map(rules).transpose()?,
+        })
     }
 }
 
@@ -116,6 +136,7 @@ impl Example for CollectionChange {
             slug: None,
             name: None,
             description: Some("Tickets from e-mail, chat and the web form.".to_owned()),
+            automation: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod analyses;
 pub mod asking;
 pub mod audit;
+pub mod automation;
 pub mod body;
 mod budget_header;
 pub mod budgets;

@@ -58,19 +58,20 @@ pub enum Style {
 }
 
 /// How a summary is wanted, as far as the request says.
-struct Wish {
-    sentences: Option<u8>,
-    max_chars: Option<usize>,
-    order: Option<Order>,
-    preset: Option<Preset>,
-    focus: Option<String>,
-    method: Option<Method>,
-    style: Option<Style>,
-    language: Option<String>,
+#[derive(Default)]
+pub(super) struct Wish {
+    pub(super) sentences: Option<u8>,
+    pub(super) max_chars: Option<usize>,
+    pub(super) order: Option<Order>,
+    pub(super) preset: Option<Preset>,
+    pub(super) focus: Option<String>,
+    pub(super) method: Option<Method>,
+    pub(super) style: Option<Style>,
+    pub(super) language: Option<String>,
 }
 
 /// Checks the options that the single request and the batch share.
-fn summary_options(wish: Wish) -> Result<SummaryOptions> {
+pub(super) fn summary_options(wish: Wish) -> Result<SummaryOptions> {
     let Wish {
         sentences,
         max_chars,

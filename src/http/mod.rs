@@ -71,6 +71,19 @@ pub fn endpoint(
     endpoint_of(controllers::api(services, cookies), services, metrics, tasks, config)
 }
 
+/// Of a server that answers no requests but those about its health.
+///
+/// # Errors
+/// As for [`endpoint`].
+pub fn health_endpoint(
+    services: &Services,
+    metrics: &Metrics,
+    tasks: &TaskTracker,
+    config: &Config,
+) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
+    endpoint_of(controllers::health(services), services, metrics, tasks, config)
+}
+
 /// The same around other operations, as for measuring what the layers cost. Their ids must be in the table of permissions.
 ///
 /// # Errors

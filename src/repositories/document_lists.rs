@@ -54,14 +54,14 @@ pub async fn list(
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+pub(super) enum Dialect {
     Sqlite,
     Postgres,
 }
 
 /// The ids to choose from, with what they are sorted by. `CROSS JOIN` has SQLite begin with the matches: the other way round it
 /// asks the full-text index anew for every document.
-fn choose<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, search: Option<&SearchQuery>)
+pub(super) fn choose<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, search: Option<&SearchQuery>)
 where
     DB: Database,
     for<'a> String: Encode<'a, DB> + Type<DB>,
@@ -133,7 +133,7 @@ where
     };
 }
 
-fn restrict<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, filter: &DocumentFilter)
+pub(super) fn restrict<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, filter: &DocumentFilter)
 where
     DB: Database,
     for<'a> String: Encode<'a, DB> + Type<DB>,

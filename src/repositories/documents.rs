@@ -1,5 +1,6 @@
 //! Rows of `documents`, one at a time. Lists and searches are in `document_lists`.
 
+use super::restriction::push_one_of;
 use crate::{
     db::Tx,
     domain::{
@@ -9,6 +10,8 @@ use crate::{
     },
     on,
 };
+use sqlx::QueryBuilder;
+use std::collections::HashSet;
 
 /// A whole document; what follows says which.
 macro_rules! select {
@@ -121,9 +124,24 @@ pub async fn update(tx: &mut Tx, document: &Document) -> Result<bool> {
     Ok(rows > 0)
 }
 
-/// Takes its analyses along.
-pub async fn delete(tx: &mut Tx, id: DocumentId) -> Result<()> {
-    on!(tx, |c| sqlx::query(DELETE).bind(id).execute(c).await.map(drop))
+/// Takes its analyses along; says whether it was there.
+pub async fn delete(tx: &mut Tx, id: DocumentId) -> Result<bool> {
+    let rows = on!(tx, |c| sqlx::query(DELETE)
+        .bind(id)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Which of these are there.
+pub async fn existing(tx: &mut Tx, ids: &[DocumentId]) -> Result<HashSet<DocumentId>> {
+    let rows: Vec<DocumentId> = on!(tx, |c| {
+        let mut query = QueryBuilder::new("SELECT id FROM documents WHERE ");
+        push_one_of(&mut query, "id", ids);
+        query.build_query_scalar().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Whole documents in the order of creation, after `after`: for going through a collection to its end.

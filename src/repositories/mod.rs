@@ -6,9 +6,11 @@ pub mod audit;
 pub mod budgets;
 pub mod collections;
 pub mod document_lists;
+pub mod document_selection;
 pub mod documents;
 pub mod holds;
 pub mod idempotency;
+pub mod jobs;
 pub mod prompts;
 mod restriction;
 pub mod sessions;
@@ -17,6 +19,9 @@ pub mod taxonomies;
 mod turns;
 pub mod usage;
 pub mod users;
+pub mod work;
+pub mod work_lists;
+pub mod workers;
 
 #[cfg(test)]
 #[path = "plans_tests.rs"]

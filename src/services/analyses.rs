@@ -26,6 +26,7 @@ use crate::{
         paging::{Page, PageRequest},
         principal::{Actor, Reach},
         text_fields::NameOrId,
+        work::Claim,
     },
     engines::{embedded::DEFAULT_THRESHOLD, router::Plan},
     repositories::analyses,
@@ -38,12 +39,14 @@ pub use super::answering::Given;
 
 /// Of a batch, how many inputs models are asked about at once.
 const ASKED_AT_ONCE: usize = 8;
+/// The same in the background.
+const ASKED_AT_ONCE_IN_BACKGROUND: usize = 4;
 
 #[derive(Clone)]
 pub struct Analyses {
-    db: Db,
+    pub(super) db: Db,
     clock: Clock,
-    answering: Answering,
+    pub(super) answering: Answering,
     label_sets: LabelSets,
     evictions: Evictions,
 }
@@ -102,15 +105,29 @@ impl Analyses {
         inputs: Vec<Result<Input>>,
         order: &Order,
     ) -> Result<Vec<Result<Given>>> {
-        self.run_until(actor, inputs, order, deadlines::current()).await
+        let inputs = inputs.into_iter().map(|input| (input, None)).collect();
+        self.run_until(actor, inputs, order, deadlines::current(), ASKED_AT_ONCE)
+            .await
+    }
+
+    /// Nobody waits for it with a watch in hand, and those who do are not to wait for it.
+    pub(super) async fn run_in_background(
+        &self,
+        actor: &Actor,
+        inputs: Vec<(Result<Input>, Option<Claim>)>,
+        order: &Order,
+    ) -> Result<Vec<Result<Given>>> {
+        self.run_until(actor, inputs, order, None, ASKED_AT_ONCE_IN_BACKGROUND)
+            .await
     }
 
     async fn run_until(
         &self,
         actor: &Actor,
-        inputs: Vec<Result<Input>>,
+        inputs: Vec<(Result<Input>, Option<Claim>)>,
         order: &Order,
         deadline: Option<Instant>,
+        at_once: usize,
     ) -> Result<Vec<Result<Given>>> {
         if inputs.is_empty() || inputs.len() > LARGEST_ANALYSIS_BATCH {
             return Err(Error::invalid(
@@ -122,10 +139,12 @@ impl Analyses {
             ));
         }
         let plan = self.answering.router.plan(order.task.kind(), &order.engine)?;
+        let (inputs, ends): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
         let sources = sources::look_up(&self.db, actor, inputs, &order.task).await?;
-        let wanted = sources.into_iter().map(|source| {
+        let wanted = sources.into_iter().zip(ends).map(|(source, ends)| {
             source.map(|source| Wanted {
                 deadline,
+                ends,
                 ..Wanted::new(actor, source, order, &plan)
             })
         });
@@ -133,7 +152,7 @@ impl Analyses {
             return self.answering.embedded(wanted.collect()).await;
         }
         let answers = wanted.map(|wanted| async { Box::pin(self.answering.answer(&wanted?)).await });
-        Ok(stream::iter(answers).buffered(ASKED_AT_ONCE).collect().await)
+        Ok(stream::iter(answers).buffered(at_once).collect().await)
     }
 
     /// Sets out for the answer to one input, to be followed while it comes about.
@@ -210,9 +229,8 @@ impl Analyses {
                 });
                 let count = fitting.count().max(1);
                 let ids: Vec<DocumentId> = wanting.drain(..count).map(|(id, _)| id).collect();
-                let inputs = ids.iter().map(|id| Ok(Input::Document(*id))).collect();
-                // Nobody waits for it with a watch in hand.
-                let answers = self.run_until(actor, inputs, order, None).await?;
+                let inputs = ids.iter().map(|id| (Ok(Input::Document(*id)), None)).collect();
+                let answers = self.run_in_background(actor, inputs, order).await?;
                 for (id, answer) in ids.into_iter().zip(answers) {
                     match answer {
                         Ok(_) => missing.made += 1,
@@ -304,7 +322,7 @@ impl Analyses {
 }
 
 /// Whether an analysis of the text answers exactly this. One in place of a model does not, as the model may answer another time.
-fn answers(analysis: &Analysis, task: &Task, plan: &Plan) -> bool {
+pub(super) fn answers(analysis: &Analysis, task: &Task, plan: &Plan) -> bool {
     let is_makeshift = analysis.degraded && analysis.engine == EMBEDDED && !plan.is_embedded();
     !is_makeshift
         && analysis.taxonomy_version == task.taxonomy().map(|(_, version)| version)

@@ -6,6 +6,7 @@ use super::{
     spending::Spending,
     wanted::Wanted,
     writer::Writer,
+    writer_queue::Answer,
 };
 use crate::{
     cache::{AnswerCache, Key},
@@ -206,48 +207,6 @@ impl Answering {
         Timestamp::new(now.checked_sub(age.try_into().unwrap_or_default()).unwrap_or(now))
     }
 
-    /// Answers of the embedded engine, recorded together. They are not kept to be given again.
-    pub async fn embedded(&self, wanted: Vec<Result<Wanted>>) -> Result<Vec<Result<Given>>> {
-        let asking = Asking::free();
-        let mut answers = Vec::with_capacity(wanted.len());
-        for wanted in wanted {
-            answers.push(match wanted {
-                Ok(wanted) => {
-                    let began = Instant::now();
-                    let question = wanted.task.question(&wanted.source.text);
-                    let answered = Box::pin(self.router.answer(&wanted.plan, &question, &asking)).await;
-                    answered.map(|answered| self.analysis(&wanted, answered, began.elapsed()))
-                }
-                Err(error) => Err(error),
-            });
-        }
-        self.record(&mut answers).await?;
-        let given = |analysis: Analysis| Given {
-            analysis: SharedAnalysis::new(analysis),
-            cache: CacheOutcome::NotKept,
-            collection: None,
-        };
-        Ok(answers.into_iter().map(|answer| answer.map(given)).collect())
-    }
-
-    /// Stores the answers and puts in their places why one could not be.
-    async fn record(&self, answers: &mut [Result<Analysis>]) -> Result<()> {
-        let made: Vec<Analysis> = answers
-            .iter()
-            .filter_map(|answer| answer.as_ref().ok().cloned())
-            .collect();
-        if made.is_empty() {
-            return Ok(());
-        }
-        let mut outcomes = self.writer.record(made).await?.into_iter();
-        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
-            if let Some(error) = outcomes.next().flatten() {
-                *answer = Err(error);
-            }
-        }
-        Ok(())
-    }
-
     /// The work of a flight.
     async fn fly(&self, wanted: &Wanted, key: Key, crew: Crew, leader: Leader) -> Result<Landed> {
         if wanted.policy.mode.reads() {
@@ -283,7 +242,11 @@ impl Answering {
             cache_key: keep.then(|| key.to_vec()),
             ..analysis
         };
-        let mut outcomes = self.writer.record(vec![analysis.clone()]).await?;
+        let answer = Answer {
+            analysis: analysis.clone(),
+            ends: wanted.ends,
+        };
+        let mut outcomes = self.writer.record(vec![answer]).await?;
         if let Some(error) = outcomes.pop().flatten() {
             return Err(error);
         }

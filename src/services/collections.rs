@@ -1,12 +1,17 @@
 //! Collections: create, list, get, update, delete.
 
-use super::{audit, changed_meanwhile, evictions::Evictions};
+use super::{
+    audit, changed_meanwhile,
+    evictions::Evictions,
+    rules::{self, resolve_rules},
+};
 use crate::{
     cache::Subject,
     db::{Db, Tx},
     domain::{
         Clock, Error, Result,
         audit::{Action, Event},
+        automation::{RuleDraft, check_rules},
         collections::{Collection, CollectionFields},
         etags::Expected,
         identifiers::CollectionId,
@@ -16,6 +21,7 @@ use crate::{
     },
     repositories::collections,
 };
+use sqlx::types::Json;
 
 #[derive(Clone)]
 pub struct Collections {
@@ -30,6 +36,7 @@ pub struct CollectionPatch {
     pub slug: Option<String>,
     pub name: Option<String>,
     pub description: Option<String>,
+    pub automation: Option<Vec<RuleDraft>>,
 }
 
 impl Collections {
@@ -46,16 +53,18 @@ impl Collections {
             return Err(Error::Forbidden(why.to_owned()));
         }
         let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        let rules = resolve_rules(&mut tx, fields.automation).await?;
         let collection = Collection {
             id: CollectionId::generate(),
             slug: fields.slug,
             name: fields.name,
             description: fields.description,
+            automation: Json(rules),
             version: 1,
             created_at: now,
             updated_at: now,
         };
-        let mut tx = self.db.write().await?;
         if !collections::insert(&mut tx, &collection).await? {
             return Err(slug_taken(&collection));
         }
@@ -104,18 +113,28 @@ impl Collections {
             slug: stored.slug.clone(),
             name: stored.name.clone(),
             description: stored.description.clone(),
+            automation: Vec::new(),
         };
-        if fields == unchanged {
+        let rules = match patch.automation {
+            Some(rules) => {
+                check_rules(&rules)?;
+                resolve_rules(&mut tx, rules).await?
+            }
+            None => stored.automation.0.clone(),
+        };
+        if fields == unchanged && rules == stored.automation.0 {
             return Ok(stored);
         }
         if fields.slug != stored.slug && actor.principal.reach != Reach::Everything {
             let why = "only those who reach every collection can change the slug of one; leave `slug` out";
             return Err(Error::Forbidden(why.to_owned()));
         }
+        let before = stored.automation.0.clone();
         let changed = Collection {
             slug: fields.slug,
             name: fields.name,
             description: fields.description,
+            automation: Json(rules),
             version: stored.version + 1,
             updated_at: self.clock.now(),
             ..stored
@@ -123,6 +142,7 @@ impl Collections {
         if collections::slug_taken_by_another(&mut tx, &changed).await? {
             return Err(slug_taken(&changed));
         }
+        rules::forget(&mut tx, &changed, &before, self.clock.now()).await?;
         if !collections::update(&mut tx, &changed).await? {
             return Err(changed_meanwhile("collection"));
         }

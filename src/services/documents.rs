@@ -1,9 +1,10 @@
 //! Documents: create (one, or a batch all or nothing), list and search, get, put, patch, delete.
 
 use super::{
-    audit, changed_meanwhile, collections,
+    arrivals, audit, changed_meanwhile, collections,
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
     evictions::Evictions,
+    work::WorkQueue,
 };
 use crate::{
     cache::Subject,
@@ -21,6 +22,7 @@ use crate::{
         paging::{Page, PageRequest},
         principal::{Actor, Reach},
         text_fields::NameOrId,
+        work::Queue,
     },
     repositories::{document_lists, documents},
 };
@@ -30,6 +32,7 @@ pub struct Documents {
     db: Db,
     clock: Clock,
     evictions: Evictions,
+    work: WorkQueue,
 }
 
 /// What to do with a document whose `external_id` is there already.
@@ -53,8 +56,13 @@ pub enum Outcome {
 
 impl Documents {
     #[must_use]
-    pub fn new(db: Db, clock: Clock, evictions: Evictions) -> Self {
-        Self { db, clock, evictions }
+    pub fn new(db: Db, clock: Clock, evictions: Evictions, work: WorkQueue) -> Self {
+        Self {
+            db,
+            clock,
+            evictions,
+            work,
+        }
     }
 
     /// # Errors
@@ -71,6 +79,7 @@ impl Documents {
         let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = self.store(&mut tx, &collection, prepared, on_conflict).await?;
         tx.commit().await?;
+        self.work.ring(Queue::Arrivals);
         Ok(stored)
     }
 
@@ -103,6 +112,7 @@ impl Documents {
             })?);
         }
         tx.commit().await?;
+        self.work.ring(Queue::Arrivals);
         Ok(stored)
     }
 
@@ -118,11 +128,12 @@ impl Documents {
             None => None,
         };
         match existing {
-            Some(stored) if on_conflict == OnConflict::Update => self.overwrite(tx, stored, prepared).await,
+            Some(stored) if on_conflict == OnConflict::Update => self.overwrite(tx, collection, stored, prepared).await,
             Some(stored) => Err(external_id_taken(&stored)),
             None => {
                 let document = prepared.into_document(collection.id, self.clock.now());
                 if documents::insert(tx, &document).await? {
+                    arrivals::expect(tx, collection, &document, self.clock.now()).await?;
                     Ok((document, Outcome::Created))
                 } else {
                     Err(external_id_taken(&document))
@@ -131,7 +142,13 @@ impl Documents {
         }
     }
 
-    async fn overwrite(&self, tx: &mut Tx, stored: Document, prepared: Prepared) -> Result<(Document, Outcome)> {
+    async fn overwrite(
+        &self,
+        tx: &mut Tx,
+        collection: &Collection,
+        stored: Document,
+        prepared: Prepared,
+    ) -> Result<(Document, Outcome)> {
         let changed = prepared.over(&stored, self.clock.now());
         if changed == stored {
             return Ok((stored, Outcome::Unchanged));
@@ -141,6 +158,9 @@ impl Documents {
         }
         if !documents::update(tx, &changed).await? {
             return Err(changed_meanwhile("document"));
+        }
+        if changed.head.content_hash != stored.head.content_hash {
+            arrivals::expect(tx, collection, &changed, self.clock.now()).await?;
         }
         Ok((changed, Outcome::Updated))
     }
@@ -234,7 +254,7 @@ impl Documents {
             if external_id.is_none() && stored.external_id.as_deref() == Some(document) {
                 external_id.clone_from(&stored.external_id);
             }
-            self.overwrite(&mut tx, stored, prepared).await?
+            self.overwrite(&mut tx, &collection, stored, prepared).await?
         } else {
             if *expected != Expected::Any {
                 let what = "document";
@@ -254,6 +274,7 @@ impl Documents {
             self.store(&mut tx, &collection, prepared, OnConflict::Refuse).await?
         };
         tx.commit().await?;
+        self.work.ring(Queue::Arrivals);
         Ok(put)
     }
 
@@ -273,8 +294,9 @@ impl Documents {
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
         let prepared = Prepared::new(patch.over(&stored)?)?;
-        let (changed, _) = self.overwrite(&mut tx, stored, prepared).await?;
+        let (changed, _) = self.overwrite(&mut tx, &collection, stored, prepared).await?;
         tx.commit().await?;
+        self.work.ring(Queue::Arrivals);
         Ok(changed)
     }
 

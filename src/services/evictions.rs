@@ -25,12 +25,26 @@ impl Evictions {
     /// # Errors
     /// When the database does not take the commit; nothing is dropped then.
     pub async fn commit(&self, tx: Tx, subject: Subject) -> Result<()> {
+        self.commit_all(tx, vec![subject]).await
+    }
+
+    /// The same for several subjects.
+    ///
+    /// # Errors
+    /// When the database does not take the commit; nothing is dropped then.
+    pub async fn commit_all(&self, tx: Tx, subjects: Vec<Subject>) -> Result<()> {
         let (cache, tasks) = (self.cache.clone(), self.tasks.clone());
         let work = self.tasks.spawn(async move {
             tx.commit().await?;
-            cache.forget(subject).await;
+            for subject in &subjects {
+                cache.forget(*subject).await;
+            }
             // Nobody waits for Redis: what it has is not given before the database has said that it is still there.
-            tasks.spawn(async move { cache.forget_shared(subject).await });
+            tasks.spawn(async move {
+                for subject in subjects {
+                    cache.forget_shared(subject).await;
+                }
+            });
             Ok(())
         });
         work.await.map_err(Error::internal)?

@@ -1,13 +1,17 @@
 //! The rules: what may be done, in what order, in which transaction. Services begin and commit; no engine is asked while a
 //! transaction is open.
 
+mod acting;
 pub mod analyses;
 pub mod analysis_tasks;
 mod answering;
+mod answering_at_once;
 pub mod api_keys;
+mod arrivals;
 pub mod audit;
 mod books;
 pub mod budgets;
+mod claimed_analyses;
 pub mod collections;
 pub mod demo;
 pub mod document_drafts;
@@ -17,6 +21,9 @@ mod flights;
 pub mod following;
 pub mod generations;
 pub mod idempotency;
+mod job_care;
+pub mod job_work;
+pub mod jobs;
 mod label_sets;
 pub mod oidc;
 pub mod oidc_rules;
@@ -25,6 +32,8 @@ pub mod prompts;
 mod reach;
 pub mod recognition;
 mod records;
+pub mod regular;
+mod rules;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_throttle;
@@ -35,6 +44,7 @@ pub mod taxonomies;
 pub mod usage;
 pub mod users;
 mod wanted;
+pub mod work;
 mod writer;
 mod writer_queue;
 mod writer_task;
@@ -42,9 +52,9 @@ mod writer_task;
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
     collections::Collections, documents::Documents, evictions::Evictions, flights::Flights, generations::Generations,
-    idempotency::Idempotency, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, recognition::Recognition,
-    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
-    usage::UsageReports, users::Users, writer::Writer,
+    idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts,
+    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
+    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -71,10 +81,14 @@ pub struct Services {
     pub documents: Documents,
     pub generations: Generations,
     pub idempotency: Idempotency,
+    pub job_work: JobWork,
+    pub jobs: Jobs,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
     pub prompts: Prompts,
     pub recognition: Recognition,
+    /// What is done from time to time.
+    pub regular: Regular,
     pub sessions: Sessions,
     pub sign_in: SignIn,
     pub signing_keys: SigningKeys,
@@ -83,6 +97,7 @@ pub struct Services {
     pub taxonomies: Taxonomies,
     pub usage: UsageReports,
     pub users: Users,
+    pub work: WorkQueue,
     db: Db,
 }
 
@@ -154,16 +169,23 @@ impl Services {
             spending: spending.clone(),
             metrics,
         };
+        let work = WorkQueue::new(db.clone(), clock.clone());
         let evictions = Evictions::new(cache.clone(), tasks);
         let prompts = Prompts::new(db.clone(), clock.clone(), evictions.clone());
+        let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
+        let generations = Generations::new(answering.clone(), prompts.clone());
+        let analyses = Analyses::new(answering, evictions.clone());
         Self {
-            generations: Generations::new(answering.clone(), prompts.clone()),
-            analyses: Analyses::new(answering, evictions.clone()),
+            generations,
+            job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
+            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs)),
+            jobs,
+            analyses,
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
-            documents: Documents::new(db.clone(), clock.clone(), evictions.clone()),
+            documents: Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone()),
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
@@ -176,6 +198,7 @@ impl Services {
             cache,
             users,
             recognition,
+            work,
             db,
         }
     }

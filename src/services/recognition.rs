@@ -2,18 +2,20 @@
 //! that most requests ask no database and check no signature; whatever changes here is forgotten at once, and what another
 //! replica changes after that moment.
 
-use super::{reach::find_user, signing_keys::SigningKeys};
+use super::{
+    acting::{principal_of_key, principal_of_user},
+    signing_keys::SigningKeys,
+};
 use crate::{
     credentials::tokens::Tokens,
     db::{Db, Tx},
     domain::{
-        Clock, Error, Result, Timestamp,
+        Clock, Result, Timestamp,
         api_keys::SecretKey,
         identifiers::SessionId,
-        principal::{Principal, PrincipalId, Reach},
+        principal::Principal,
         refusals::Refusal,
         sessions::{OpaqueToken, Session},
-        users::UserState,
     },
     repositories::{api_keys, sessions},
 };
@@ -154,28 +156,10 @@ impl Recognition {
         let Some(key) = api_keys::find_by_hash(&mut tx, &hash, now).await? else {
             return Ok(Err(Refusal::UnknownKey));
         };
-        if key.revoked_at.is_some() {
-            return Ok(Err(Refusal::RevokedKey));
-        }
-        if !key.is_live(now) {
-            return Ok(Err(Refusal::ExpiredKey));
-        }
-        let mut scopes = key.scopes();
-        let mut reach = if key.all_collections {
-            Reach::Everything
-        } else {
-            Reach::only(api_keys::collections(&mut tx, key.id).await?)
+        let principal = match principal_of_key(&mut tx, &key, now).await? {
+            Ok(principal) => Arc::new(principal),
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        // A key does no more than its owner may at this moment.
-        if let Some(owner) = key.owner_id {
-            let owner = match find_user(&mut tx, owner).await {
-                Ok(owner) if owner.row.state == UserState::Active => owner,
-                Ok(_) | Err(Error::NotFound { .. }) => return Ok(Err(Refusal::InactiveUser)),
-                Err(error) => return Err(error),
-            };
-            scopes = scopes.intersect(owner.row.role.scopes());
-            reach = reach.intersect(&owner.reach);
-        }
         drop(tx);
         if is_old(key.last_used_at, now) {
             let db = self.db.clone();
@@ -185,15 +169,6 @@ impl Recognition {
                 tx.commit().await
             });
         }
-        let principal = Arc::new(Principal {
-            id: PrincipalId::Key(key.id),
-            name: key.name,
-            user_id: key.owner_id,
-            role: None,
-            session_id: None,
-            scopes,
-            reach,
-        });
         // The secret before a rotation ends at its own time; both ends are looked at again soon enough.
         let until = key
             .expires_at
@@ -243,23 +218,13 @@ impl Recognition {
         let Some(session) = session.filter(|session| session.is_live(now)) else {
             return Ok(Err(Refusal::SessionEnded));
         };
-        let user = match find_user(tx, session.user_id).await {
-            Ok(user) if user.row.state == UserState::Active => user,
-            Ok(_) | Err(Error::NotFound { .. }) => return Ok(Err(Refusal::InactiveUser)),
-            Err(error) => return Err(error),
+        let principal = match principal_of_user(tx, session.user_id, Some(session.id)).await? {
+            Ok(principal) => Arc::new(principal),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         if is_old(Some(session.last_used_at), now) {
             self.note_use(session.id, now);
         }
-        let principal = Arc::new(Principal {
-            id: PrincipalId::User(user.row.id),
-            name: user.row.email.to_string(),
-            user_id: Some(user.row.id),
-            role: Some(user.row.role),
-            session_id: Some(session.id),
-            scopes: user.row.role.scopes(),
-            reach: user.reach,
-        });
         Ok(Ok(Entry {
             principal,
             until: Some(session.expires_at),

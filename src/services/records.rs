@@ -1,42 +1,66 @@
-//! Answers on record: stores those of many requests, and has the newest answer to a question be the one that is given again.
+//! Answers on record: stores those of many requests, has the newest answer to a question be the one that is given again, and ends
+//! the pieces of work that they came of.
 
-use super::writer_queue::Recording;
+use super::{
+    work::{Done, Ends},
+    writer_queue::{Answer, Recording},
+};
 use crate::{
     db::Tx,
-    domain::{Error, Result, analyses::Analysis},
+    domain::{Error, Result, Timestamp},
     repositories::{analyses, documents},
 };
 use std::collections::BTreeMap;
 
 /// Stores the answers of many; says of each why it was not stored.
-pub(super) async fn store(tx: &mut Tx, recordings: &[Recording]) -> Result<Vec<Vec<Option<Error>>>> {
+pub(super) async fn store(tx: &mut Tx, recordings: &[Recording], now: Timestamp) -> Result<Vec<Vec<Option<Error>>>> {
     let mut outcomes = Vec::with_capacity(recordings.len());
     // Of several answers to one question, the last is the one that is given again.
     let mut given_again = BTreeMap::new();
+    let mut ends = Ends::default();
     for recording in recordings {
         let mut outcome = Vec::with_capacity(recording.analyses.len());
-        for analysis in &recording.analyses {
-            let refused = store_one(tx, analysis).await?;
+        for answer in &recording.analyses {
+            let refused = store_one(tx, answer, &mut ends, now).await?;
             if refused.is_none()
-                && let Some(key) = &analysis.cache_key
+                && let Some(key) = &answer.analysis.cache_key
             {
-                given_again.insert(key.as_slice(), analysis.id);
+                given_again.insert(key.as_slice(), answer.analysis.id);
             }
             outcome.push(refused);
         }
         outcomes.push(outcome);
     }
     analyses::replace_kept(tx, &given_again).await?;
+    ends.settle(tx, now).await?;
     Ok(outcomes)
 }
 
-/// A document that was deleted while its engine was at work takes its answer with it.
-async fn store_one(tx: &mut Tx, analysis: &Analysis) -> Result<Option<Error>> {
+/// A document that was deleted while its engine was at work takes its answer with it; so does a piece of work that somebody else
+/// has taken over, or whose document has changed.
+async fn store_one(tx: &mut Tx, answer: &Answer, ends: &mut Ends, now: Timestamp) -> Result<Option<Error>> {
+    let analysis = &answer.analysis;
     if let Some(id) = analysis.document_id
         && !documents::exists(tx, id).await?
     {
         return Ok(Some(Error::not_found("document", id)));
     }
     analyses::insert(tx, analysis).await?;
+    if let Some(claim) = answer.ends {
+        let done = Done {
+            analysis: Some(analysis.id),
+            progress: Answer::PROGRESS,
+        };
+        // The document before the piece of work, as whoever deletes a document does: neither waits for the other for ever.
+        if !ends.end(tx, claim, done, now).await? {
+            analyses::delete(tx, analysis.id).await?;
+            return Ok(Some(taken_over()));
+        }
+    }
     Ok(None)
+}
+
+/// What has happened to a piece of work that was held no longer.
+pub(super) fn taken_over() -> Error {
+    Error::Conflict("the document was changed, or the work taken over by another server, meanwhile".to_owned())
 }

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Clock, Error, Result,
         audit::{Action, Event},
+        collections::Collection,
         etags::Expected,
         identifiers::TaxonomyId,
         paging::{Page, PageRequest},
@@ -14,7 +15,10 @@ use crate::{
         taxonomies::{LabelDraft, Taxonomy, TaxonomyDraft, TaxonomyFields},
         text_fields::{NameOrId, Slug},
     },
-    repositories::taxonomies::{self, TaxonomyHead},
+    repositories::{
+        collections,
+        taxonomies::{self, TaxonomyHead},
+    },
 };
 use sqlx::types::Json;
 
@@ -193,6 +197,7 @@ impl Taxonomies {
         let mut tx = self.db.write().await?;
         let stored = find(&mut tx, name).await?;
         expected.check("taxonomy", stored.id.0, stored.version)?;
+        check_unused(&mut tx, stored.id).await?;
         let analyses = taxonomies::count_analyses(&mut tx, stored.id).await?;
         if analyses > 0 && !with_analyses {
             return Err(Error::Conflict(format!(
@@ -240,6 +245,23 @@ pub(super) async fn find_version(tx: &mut Tx, name: &NameOrId<TaxonomyId>, versi
     taxonomies::find_version(tx, taxonomy.id, version)
         .await?
         .ok_or_else(|| Error::not_found("taxonomy version", format!("{}/{version}", taxonomy.slug)))
+}
+
+/// Refuses while a collection classifies what arrives by this taxonomy.
+async fn check_unused(tx: &mut Tx, taxonomy: TaxonomyId) -> Result<()> {
+    let automated = collections::automated(tx).await?;
+    let uses = |collection: &&Collection| {
+        let mut rules = collection.automation.iter();
+        rules.any(|rule| rule.recipe.taxonomy() == Some(taxonomy))
+    };
+    let users: Vec<&str> = automated.iter().filter(uses).map(|one| one.slug.as_str()).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let shown = users.iter().take(5).copied().collect::<Vec<_>>().join("`, `");
+    Err(Error::Conflict(format!(
+        "documents that arrive are classified by this taxonomy: take the rules out of the automation of `{shown}` first"
+    )))
 }
 
 fn slug_taken(taxonomy: &Taxonomy) -> Error {

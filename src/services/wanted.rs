@@ -11,6 +11,7 @@ use crate::{
         caching::CachePolicy,
         identifiers::CollectionId,
         principal::{Actor, PrincipalId, Reach},
+        work::Claim,
     },
     engines::router::Plan,
     text::{hash_bytes, hash_text},
@@ -30,6 +31,8 @@ pub(super) struct Wanted {
     pub policy: CachePolicy,
     /// By when a whole answer is of use; `None` for whenever it comes.
     pub deadline: Option<Instant>,
+    /// The piece of work in the background that the answer ends.
+    pub ends: Option<Claim>,
 }
 
 impl Wanted {
@@ -41,6 +44,7 @@ impl Wanted {
             plan: plan.clone(),
             policy: order.cache,
             deadline: None,
+            ends: None,
         }
     }
 

@@ -6,14 +6,13 @@
 
 use super::{
     books::{Reservation, Settlement},
-    writer_queue::{Claim, Command, Queued, Saved},
+    writer_queue::{Answer, Claim, Command, Queued, Saved},
     writer_task::Task,
 };
 use crate::{
     db::Db,
     domain::{
         Clock, Error, Result,
-        analyses::Analysis,
         ledger::{LedgerAmounts, LedgerKey, Payer},
     },
     engines::PlannedCall,
@@ -56,11 +55,12 @@ impl Writer {
         }
     }
 
-    /// Stores the answers of one request; returns, for each, why it was not stored. When it returns, they are on disk.
+    /// Stores the answers of one request, and ends the pieces of work that they came of; returns, for each, why it was not stored.
+    /// When it returns, they are on disk.
     ///
     /// # Errors
     /// When the database did not take them; none is stored then.
-    pub async fn record(&self, analyses: Vec<Analysis>) -> Result<Vec<Option<Error>>> {
+    pub(super) async fn record(&self, analyses: Vec<Answer>) -> Result<Vec<Option<Error>>> {
         let (reply, answer) = oneshot::channel();
         let room = self.enter().await;
         self.send(Command::Record { analyses, reply }, room)?;

@@ -1,7 +1,7 @@
 //! What waits for the writer: the commands, and the right to what one of them sets aside.
 
 use super::books::{Reservation, Settlement};
-use crate::domain::{Error, Result, analyses::Analysis, ledger::LedgerLines};
+use crate::domain::{Error, Result, analyses::Analysis, jobs::Progress, ledger::LedgerLines, work};
 use std::{
     mem,
     sync::{Arc, Mutex},
@@ -12,10 +12,27 @@ use uuid::Uuid;
 /// What answers from a cache have saved, until the task writes it, about every second.
 pub(super) type Saved = Arc<Mutex<LedgerLines>>;
 
+/// An answer that is to be stored.
+pub(super) struct Answer {
+    pub(super) analysis: Analysis,
+    /// The piece of work that it came of: it ends together with this, or this is not stored.
+    pub(super) ends: Option<work::Claim>,
+}
+
+impl Answer {
+    /// What the end of a piece adds to its job.
+    pub(super) const PROGRESS: Progress = Progress {
+        done: 1,
+        unchanged: 0,
+        refused: 0,
+        failed: 0,
+    };
+}
+
 pub(super) enum Command {
     /// The answers of one request, and where to say what became of each: `None` when it was stored.
     Record {
-        analyses: Vec<Analysis>,
+        analyses: Vec<Answer>,
         reply: oneshot::Sender<Result<Vec<Option<Error>>>>,
     },
     Reserve {
@@ -75,7 +92,7 @@ impl Drop for Claim {
 
 /// Answers that are to be stored.
 pub(super) struct Recording {
-    pub(super) analyses: Vec<Analysis>,
+    pub(super) analyses: Vec<Answer>,
     pub(super) reply: oneshot::Sender<Result<Vec<Option<Error>>>>,
 }
 

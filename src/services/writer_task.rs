@@ -269,7 +269,7 @@ impl Task {
         let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
         // Answers refer to people, keys and collections, which whoever deletes them locks before the budgets that go with them: in
         // the same order here, neither waits for the other for ever.
-        let recorded = records::store(&mut tx, recordings).await?;
+        let recorded = records::store(&mut tx, recordings, now).await?;
         let reserved = if count > 0 || !reservations.is_empty() {
             books::keep(&mut tx, now, settlements, &reservations).await?
         } else {

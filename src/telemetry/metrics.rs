@@ -1,6 +1,6 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
-use super::{model_metrics::ModelMetrics, provider_metrics::ProviderMetrics};
+use super::{model_metrics::ModelMetrics, provider_metrics::ProviderMetrics, work_metrics::WorkMetrics};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -24,6 +24,7 @@ struct Inner {
     rate_limited: IntCounterVec,
     models: ModelMetrics,
     providers: ProviderMetrics,
+    work: WorkMetrics,
     settlements_lost: IntCounter,
 }
 
@@ -115,6 +116,7 @@ impl Metrics {
         registry.register(Box::new(build))?;
         let models = ModelMetrics::register(&registry)?;
         let providers = ProviderMetrics::register(&registry)?;
+        let work = WorkMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
             registry,
             request_duration,
@@ -123,6 +125,7 @@ impl Metrics {
             rate_limited,
             models,
             providers,
+            work,
             settlements_lost,
         })))
     }
@@ -137,6 +140,12 @@ impl Metrics {
     #[must_use]
     pub fn providers(&self) -> &ProviderMetrics {
         &self.0.providers
+    }
+
+    /// Those of work in the background.
+    #[must_use]
+    pub fn work(&self) -> &WorkMetrics {
+        &self.0.work
     }
 
     pub fn request_began(&self) {

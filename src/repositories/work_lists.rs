@@ -1,0 +1,97 @@
+//! Lists of pieces of work: what a job has done, what failed, how far the rules of a collection have come.
+
+use super::restriction::push_one_of;
+use crate::{
+    db::Tx,
+    domain::{
+        Result,
+        automation::RuleState,
+        identifiers::{CollectionId, DocumentId, JobId, WorkId},
+        principal::Reach,
+        work::{WorkRow, WorkStatus},
+    },
+    on,
+};
+use sqlx::QueryBuilder;
+
+/// A piece of work with its lane; what follows says which.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT w.id, l.collection_id, l.queue, w.job_id, w.document_id, w.kind, w.rule, w.status, w.due_at, w.attempts, \
+             w.code, w.reason, w.analysis_id, w.enqueued_at, w.ended_at FROM work w JOIN lanes l ON l.id = w.lane_id WHERE ",
+            $which
+        )
+    };
+}
+
+const OF_JOB: &str = select!("w.job_id = $1 AND w.id > $2 ORDER BY w.id LIMIT $3");
+const OF_JOB_IN_STATUS: &str = select!("w.job_id = $1 AND w.id > $2 AND w.status = $4 ORDER BY w.id LIMIT $3");
+const FIND: &str = select!("w.id = $1");
+
+/// The pieces of a job in their order, after one of them.
+pub async fn of_job(
+    tx: &mut Tx,
+    job: JobId,
+    status: Option<WorkStatus>,
+    after: Option<WorkId>,
+    limit: i64,
+) -> Result<Vec<WorkRow>> {
+    let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
+    match status {
+        None => on!(tx, |c| sqlx::query_as(OF_JOB)
+            .bind(job)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(c)
+            .await),
+        Some(status) => on!(tx, |c| sqlx::query_as(OF_JOB_IN_STATUS)
+            .bind(job)
+            .bind(after)
+            .bind(limit)
+            .bind(status)
+            .fetch_all(c)
+            .await),
+    }
+}
+
+pub async fn find(tx: &mut Tx, work: WorkId) -> Result<Option<WorkRow>> {
+    on!(tx, |c| sqlx::query_as(FIND).bind(work).fetch_optional(c).await)
+}
+
+/// What failed within reach, newest first.
+pub async fn failed(
+    tx: &mut Tx,
+    reach: &Reach,
+    collection: Option<CollectionId>,
+    before: Option<WorkId>,
+    limit: i64,
+) -> Result<Vec<WorkRow>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("w.status = 'failed'"));
+        if let Some(collections) = reach.restriction() {
+            query.push(" AND ");
+            push_one_of(&mut query, "l.collection_id", &collections);
+        }
+        if let Some(collection) = collection {
+            query.push(" AND l.collection_id = ").push_bind(collection);
+        }
+        if let Some(before) = before {
+            query.push(" AND w.id < ").push_bind(before);
+        }
+        query.push(" ORDER BY w.id DESC LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// How far the rules have come with each of these documents.
+pub async fn rule_states(tx: &mut Tx, documents: &[DocumentId]) -> Result<Vec<RuleState>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT document_id, rule, status, attempts, analysis_id, code, reason FROM work WHERE rule IS NOT NULL AND ",
+        );
+        push_one_of(&mut query, "document_id", documents);
+        query.push(" ORDER BY document_id, rule");
+        query.build_query_as().fetch_all(c).await
+    })
+}

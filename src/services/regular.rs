@@ -1,0 +1,120 @@
+//! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
+
+use super::{jobs::Jobs, work::after};
+use crate::{
+    db::Db,
+    domain::{Clock, Result, Timestamp},
+    repositories::workers,
+};
+use futures_util::future::BoxFuture;
+use std::{sync::Arc, time::Instant};
+
+/// For how long regular work may be under way before another server takes it up.
+const MAY_TAKE: time::Duration = time::Duration::minutes(15);
+/// After how long what failed is tried again.
+const AFTER_TROUBLE: time::Duration = time::Duration::minutes(1);
+
+/// One kind of regular work.
+#[derive(Clone)]
+pub(super) struct Chore {
+    pub name: &'static str,
+    pub every: time::Duration,
+    /// Does it; says in a few words what it did.
+    pub work: Arc<dyn Fn() -> BoxFuture<'static, Result<String>> + Send + Sync>,
+}
+
+impl Chore {
+    pub fn new<F>(name: &'static str, every: time::Duration, work: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String>> + Send + 'static,
+    {
+        Self {
+            name,
+            every,
+            work: Arc::new(move || Box::pin(work())),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Regular {
+    db: Db,
+    clock: Clock,
+    chores: Arc<[Chore]>,
+}
+
+impl Regular {
+    #[must_use]
+    pub(super) fn new(db: Db, clock: Clock, chores: Vec<Chore>) -> Self {
+        Self {
+            db,
+            clock,
+            chores: chores.into(),
+        }
+    }
+
+    /// Does what is due, one after the other.
+    ///
+    /// # Errors
+    /// When the database does not answer. What goes wrong with one is logged, and noted in its row.
+    pub async fn run_due(&self) -> Result<()> {
+        let now = self.clock.now();
+        let due = workers::due(&mut self.db.glance().await?, now).await?;
+        let known = workers::known(&mut self.db.glance().await?).await?;
+        for chore in self.chores.iter() {
+            if !known.iter().any(|name| name == chore.name) {
+                let mut tx = self.db.write_soon().await?;
+                workers::schedule(&mut tx, chore.name, now).await?;
+                tx.commit().await?;
+            } else if due.iter().any(|name| name == chore.name) {
+                self.run(chore).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(&self, chore: &Chore) -> Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.db.write_soon().await?;
+        let mine = workers::take(&mut tx, chore.name, now, after(now, MAY_TAKE)).await?;
+        tx.commit().await?;
+        if !mine {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let outcome = (chore.work)().await;
+        let took = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let (next, outcome) = match outcome {
+            Ok(done) => (chore.every, done),
+            Err(error) => {
+                let cause = error.cause().map_or_else(|| error.to_string(), ToString::to_string);
+                tracing::warn!(
+                    chore = chore.name,
+                    cause,
+                    "regular work failed; it is tried again in a minute"
+                );
+                (AFTER_TROUBLE.min(chore.every), "failed".to_owned())
+            }
+        };
+        let now: Timestamp = self.clock.now();
+        let mut tx = self.db.write_soon().await?;
+        workers::ran(&mut tx, chore.name, after(now, next), now, took, &outcome).await?;
+        tx.commit().await
+    }
+}
+
+/// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
+/// cancelling that was cut short, and forget those that ended long ago.
+pub(super) fn chores_of(jobs: &Jobs) -> Vec<Chore> {
+    let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
+    vec![
+        Chore::new("jobs-ending", time::Duration::seconds(30), move || {
+            let jobs = sweeping.clone();
+            async move { jobs.sweep().await }
+        }),
+        Chore::new("jobs-forgetting", time::Duration::hours(1), move || {
+            let jobs = forgetting.clone();
+            async move { jobs.forget_old().await }
+        }),
+    ]
+}
