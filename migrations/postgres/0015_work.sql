@@ -28,6 +28,7 @@ CREATE TABLE jobs (
     created_by_user UUID REFERENCES users (id) ON DELETE SET NULL,
     trace_id        TEXT,
     created_at      TIMESTAMPTZ NOT NULL,
+    starts_at       TIMESTAMPTZ,
     started_at      TIMESTAMPTZ,
     finished_at     TIMESTAMPTZ
 );

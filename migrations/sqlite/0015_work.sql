@@ -28,6 +28,7 @@ CREATE TABLE jobs (
     created_by_user BLOB REFERENCES users (id) ON DELETE SET NULL,
     trace_id        TEXT,
     created_at      TEXT NOT NULL,
+    starts_at       TEXT,
     started_at      TEXT,
     finished_at     TEXT
 ) STRICT;

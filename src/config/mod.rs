@@ -5,6 +5,7 @@ mod auth;
 mod cache;
 mod cors;
 mod limits;
+mod log;
 mod provider_keys;
 mod providers;
 mod public_url;
@@ -17,6 +18,7 @@ pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
 pub use cors::{Cors, Origin};
 pub use limits::Limits;
+pub use log::Log;
 pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput, without_prices};
 pub use public_url::PublicUrl;
 pub use routes::{Route, Routes};
@@ -24,7 +26,7 @@ pub use secrets::Secret;
 pub use server::Server;
 pub use work::Work;
 
-use crate::{domain::workers::ServerRole, telemetry::logs};
+use crate::domain::workers::ServerRole;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt, net::SocketAddr, path::Path};
@@ -124,25 +126,6 @@ impl fmt::Debug for DatabaseUrl {
 impl Serialize for DatabaseUrl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    /// `text` for people, `json` for machines.
-    pub format: logs::Format,
-    /// A level (`error`, `warn`, `info`, `debug`) or directives such as `info,sqlx=debug`.
-    pub filter: String,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: logs::Format::Text,
-            filter: "info".to_owned(),
-        }
     }
 }
 

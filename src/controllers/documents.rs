@@ -162,6 +162,8 @@ impl DocumentsApi {
     }
 
     /// Get a document
+    ///
+    /// With how far the rules of its collection's automation have come with it.
     #[oai(
         path = "/:collection/documents/:document",
         method = "get",
@@ -177,11 +179,11 @@ impl DocumentsApi {
         #[oai(example = "examples::document")]
         document: Path<String>,
     ) -> Result<Versioned<Document>, ApiError> {
-        let document = Document::from(
-            self.0
-                .get(caller.actor(), &NameOrId::parse(&collection.0), &document.0)
-                .await?,
-        );
+        let (document, states) = self
+            .0
+            .get_with_progress(caller.actor(), &NameOrId::parse(&collection.0), &document.0)
+            .await?;
+        let document = Document::from(document).with_automation(states);
         let etag = document.etag();
         Ok(Versioned::Ok(Json(document), etag))
     }

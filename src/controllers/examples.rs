@@ -67,6 +67,22 @@ pub(super) fn spare_key() -> Uuid {
     demo::SPARE_KEY
 }
 
+pub(super) fn job() -> Uuid {
+    demo::JOB
+}
+
+pub(super) fn spare_job() -> Uuid {
+    demo::SPARE_JOB
+}
+
+pub(super) fn failed_job() -> Uuid {
+    demo::FAILED_JOB
+}
+
+pub(super) fn failed_work() -> Uuid {
+    demo::FAILED_WORK
+}
+
 pub(super) fn budget() -> Uuid {
     demo::BUDGET
 }

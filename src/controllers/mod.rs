@@ -10,6 +10,7 @@ mod collections;
 mod documents;
 mod examples;
 mod generate;
+mod jobs;
 mod keys;
 mod operations;
 mod prompts;
@@ -40,6 +41,8 @@ enum Tag {
     /// Sign in and out, see who you are and where you are signed in.
     #[oai(rename = "Sign-in")]
     SignIn,
+    /// Long work over many documents, in the background: begin, watch, cancel, try again what failed; and which servers do it.
+    Jobs,
     /// People: who may sign in, what they may do, which collections there are for them.
     Users,
     /// Programs' credentials: what each may do, in which collections, until when.
@@ -64,15 +67,25 @@ pub fn health(services: &Services) -> impl OpenApi + 'static {
 /// Every resource's operations.
 #[must_use]
 pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
-    (
+    // A tuple has sixteen places at most.
+    let data = (
         collections::CollectionsApi(services.collections.clone()),
         documents::DocumentsApi(services.documents.clone(), services.taxonomies.clone()),
         taxonomies::TaxonomiesApi(services.taxonomies.clone()),
         prompts::PromptsApi(services.prompts.clone()),
+    );
+    let answers = (
         summarize::SummarizeApi(services.clone()),
         classify::ClassifyApi(services.clone()),
         generate::GenerateApi(services.clone()),
         analyses::AnalysesApi(services.analyses.clone()),
+    );
+    let background = (
+        jobs::JobsApi(services.jobs.clone()),
+        jobs::JobPreviewsApi(services.job_work.clone()),
+        jobs::WorkApi(services.jobs.clone()),
+    );
+    let people = (
         sign_in::SignInApi {
             services: services.clone(),
             cookies,
@@ -82,6 +95,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         usage::UsageApi(services.usage.clone()),
         budgets::BudgetsApi(services.budgets.clone()),
         audit::AuditApi(services.audit.clone()),
-        operations::OperationsApi(services.clone()),
-    )
+    );
+    let server = operations::OperationsApi(services.clone());
+    (data, answers, background, people, server)
 }

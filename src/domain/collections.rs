@@ -5,14 +5,9 @@ use super::{
     automation::{Rule, RuleDraft, check_rules},
     errors::{Checks, Result},
     identifiers::CollectionId,
-    text_fields::{Slug, check_required_text, check_text},
+    text_fields::{LONGEST_DESCRIPTION, LONGEST_NAME, Slug, check_required_text, check_text},
 };
 use sqlx::types::Json;
-
-/// The longest name of a collection, taxonomy or label, in characters.
-pub const LONGEST_NAME: usize = 120;
-/// The longest description of a collection, taxonomy or label, in characters.
-pub const LONGEST_DESCRIPTION: usize = 2_000;
 
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Collection {

@@ -13,6 +13,8 @@ use std::fmt;
 
 /// For how long a job that has ended is kept, with its results.
 pub const JOBS_LAST: time::Duration = time::Duration::days(30);
+/// How far ahead a job may be begun.
+pub const FARTHEST_START: time::Duration = time::Duration::days(366);
 /// How many jobs of one collection may be open at once.
 pub const MOST_OPEN_JOBS: i64 = 100;
 
@@ -154,6 +156,8 @@ pub struct Job {
     pub created_by_user: Option<UserId>,
     pub trace_id: Option<String>,
     pub created_at: Timestamp,
+    /// Not before then.
+    pub starts_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
 }
@@ -202,6 +206,13 @@ pub struct JobFilter {
 }
 
 impl Job {
+    /// What arrives after this is not the job's.
+    #[must_use]
+    pub fn until(&self) -> Timestamp {
+        self.starts_at
+            .map_or(self.created_at, |starts| starts.max(self.created_at))
+    }
+
     /// What a second has done of it since it began, and how many seconds are left at that rate; `None` while nobody can say.
     #[must_use]
     pub fn rate(&self, now: Timestamp) -> Option<(f64, Option<f64>)> {

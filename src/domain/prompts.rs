@@ -3,10 +3,9 @@
 
 use super::{
     Timestamp,
-    collections::{LONGEST_DESCRIPTION, LONGEST_NAME},
     errors::{Checks, Error, Result},
     identifiers::PromptId,
-    text_fields::{Slug, check_required_text, check_text},
+    text_fields::{LONGEST_DESCRIPTION, LONGEST_NAME, Slug, check_required_text, check_text},
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;

@@ -3,11 +3,10 @@
 
 use super::{
     Timestamp,
-    collections::{LONGEST_DESCRIPTION, LONGEST_NAME},
     errors::{Checks, Error, Result},
     identifiers::TaxonomyId,
     labels::{Label, LabelId},
-    text_fields::{Slug, check_required_text, check_text},
+    text_fields::{LONGEST_DESCRIPTION, LONGEST_NAME, Slug, check_required_text, check_text},
 };
 use sqlx::types::Json;
 use std::collections::HashSet;

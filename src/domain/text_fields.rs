@@ -5,6 +5,11 @@ use super::errors::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
+/// The longest name of a collection, taxonomy or label, in characters.
+pub const LONGEST_NAME: usize = 120;
+/// The longest description of a collection, taxonomy or label, in characters.
+pub const LONGEST_DESCRIPTION: usize = 2_000;
+
 /// Refuses text that is longer than `most` characters or holds U+0000; `pointer` says where it stands in the body.
 ///
 /// # Errors

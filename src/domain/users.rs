@@ -2,13 +2,12 @@
 
 use super::{
     Timestamp,
-    collections::LONGEST_NAME,
     emails::Email,
     errors::{Checks, Error, Result},
     identifiers::{CollectionId, UserId},
     permissions::Role,
     principal::Reach,
-    text_fields::check_required_text,
+    text_fields::{LONGEST_NAME, check_required_text},
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! Rules of a collection's automation, and recipes of jobs: how an analysis is made of a document.
 
 use super::{
+    body::some_object,
     outputs::Method,
     summarize::{Order, Preset, Style, Wish, summary_options},
 };
@@ -26,10 +27,10 @@ pub struct AutomationRule {
     #[oai(validator(min_length = 1, max_length = 64))]
     pub name: String,
     /// A summary as described here; or a `classification`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_object")]
     pub summary: Option<SummaryRecipe>,
     /// A label of a stored taxonomy; or a `summary`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_object")]
     pub classification: Option<ClassificationRecipe>,
     /// `auto` for the configured route, `embedded`, a provider, or `provider/model`; `auto` when left out.
     #[serde(default)]
@@ -253,16 +254,23 @@ impl AutomationRule {
             Self {
                 name: "topic".to_owned(),
                 summary: None,
-                classification: Some(ClassificationRecipe {
-                    taxonomy: "ticket-topic".to_owned(),
-                    taxonomy_version: None,
-                    threshold: None,
-                    multi_label: None,
-                    rationale: None,
-                }),
+                classification: Some(ClassificationRecipe::sample()),
                 engine: None,
             },
         ]
+    }
+}
+
+impl ClassificationRecipe {
+    /// By the taxonomy of the sample data.
+    pub(super) fn sample() -> Self {
+        Self {
+            taxonomy: "ticket-topic".to_owned(),
+            taxonomy_version: None,
+            threshold: None,
+            multi_label: None,
+            rationale: None,
+        }
     }
 }
 

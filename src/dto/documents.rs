@@ -1,20 +1,25 @@
 //! Bodies and parameters of the document operations.
 
-use super::body::{given, objects};
+use super::{
+    automation::AutomaticAnalysis,
+    body::{given, objects},
+};
 use crate::{
     domain::{
         Result,
+        automation::RuleState,
         documents::{self as domain, Attributes},
-        etags::etag,
+        etags::{etag, etag_with_state},
     },
     services::{
         document_drafts::DocumentPatch,
         documents::{OnConflict as ServiceOnConflict, Outcome as ServiceOutcome},
     },
+    text::hash_text,
 };
 use poem_openapi::{
     Enum, Object,
-    types::{Any, Example, MaybeUndefined},
+    types::{Any, Example, MaybeUndefined, ToJSON},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,6 +46,9 @@ pub struct Document {
     pub version: i64,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
+    /// How far each rule of the collection's automation has come with this document; only where one document is read, and only if
+    /// there are rules.
+    pub automation: Option<Vec<AutomaticAnalysis>>,
 }
 
 impl From<domain::Document> for Document {
@@ -58,14 +66,31 @@ impl From<domain::Document> for Document {
             version: head.version,
             created_at: head.created_at.as_offset_date_time(),
             updated_at: head.updated_at.as_offset_date_time(),
+            automation: None,
         }
     }
 }
 
 impl Document {
     #[must_use]
+    pub fn with_automation(self, states: Vec<RuleState>) -> Self {
+        let automation = states.into_iter().map(AutomaticAnalysis::from).collect();
+        Self {
+            automation: Some(automation).filter(|rules: &Vec<_>| !rules.is_empty()),
+            ..self
+        }
+    }
+
+    /// Of the version, and of how far the rules have come, so that whoever waits for them learns of it.
+    #[must_use]
     pub fn etag(&self) -> String {
-        etag(self.id, self.version)
+        match &self.automation {
+            Some(rules) => {
+                let state = hash_text(&rules.to_json_string());
+                etag_with_state(self.id, self.version, &state[..16])
+            }
+            None => etag(self.id, self.version),
+        }
     }
 
     /// The address below the collection as the caller named it.

@@ -106,7 +106,7 @@ pub struct NewKey {
     pub name: String,
     /// What it may do: a part of what you may. Left out: everything of that with documents and answers.
     #[serde(default, deserialize_with = "given")]
-    #[oai(validator(max_items = 19))]
+    #[oai(validator(max_items = 64))]
     pub scopes: Option<Vec<String>>,
     /// Slugs or ids of the only collections that it is to know of; all that you know of when left out or `null`.
     #[serde(default)]
@@ -155,7 +155,7 @@ pub struct KeyChange {
     pub name: Option<String>,
     /// What it may do: a part of what you may.
     #[serde(default, deserialize_with = "given")]
-    #[oai(skip_serializing_if_is_none, validator(max_items = 19))]
+    #[oai(skip_serializing_if_is_none, validator(max_items = 64))]
     pub scopes: Option<Vec<String>>,
     /// Slugs or ids of the only collections that it is to know of; `null` for all that you know of.
     #[serde(default)]

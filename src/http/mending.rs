@@ -84,6 +84,7 @@ pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
         if asks {
             mend_answers(route, responses);
         } else {
+            mend_events(responses);
             take_header(responses, "429", "SYNOPTIC-BUDGET");
         }
         if has_body && let Some(malformed) = responses.get("400").cloned() {
@@ -91,6 +92,17 @@ pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
             late["description"] = "The body did not arrive in time.".into();
             responses.insert("408".to_owned(), late);
         }
+    }
+}
+
+/// A stream of events is written as a list; each event has one of its members.
+fn mend_events(responses: &mut Map<String, Value>) {
+    if let Some(schema) = responses
+        .get_mut("200")
+        .and_then(|answer| answer.pointer_mut("/content/text~1event-stream/schema"))
+        && let Some(items) = schema.get("items").cloned()
+    {
+        *schema = items;
     }
 }
 

@@ -116,6 +116,15 @@ pub async fn find(tx: &mut Tx, id: AnalysisId) -> Result<Option<Analysis>> {
     on!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_optional(c).await)
 }
 
+/// Those that are there.
+pub async fn find_all(tx: &mut Tx, ids: &[AnalysisId]) -> Result<Vec<Analysis>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE "));
+        push_one_of(&mut query, "a.id", ids);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
 /// The newest answer that may be given again under this key, made at `oldest` or later.
 pub async fn find_kept(tx: &mut Tx, cache_key: &[u8], oldest: Timestamp) -> Result<Option<Analysis>> {
     on!(tx, |c| sqlx::query_as(FIND_KEPT)

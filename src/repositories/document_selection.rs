@@ -56,6 +56,19 @@ pub async fn next(
     })
 }
 
+/// Some of them, drawn as if by lot and always alike.
+pub async fn sample(tx: &mut Tx, selection: &Selection<'_>, limit: i64) -> Result<Vec<DocumentId>> {
+    let dialect = tx.pick(Dialect::Sqlite, Dialect::Postgres);
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new("SELECT found.id FROM (");
+        push(&mut query, dialect, selection);
+        // A hash has no order that means anything.
+        query.push(") AS found JOIN documents one ON one.id = found.id ORDER BY one.content_hash, one.id LIMIT ");
+        query.push_bind(limit);
+        query.build_query_scalar().fetch_all(c).await
+    })
+}
+
 fn push<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, selection: &Selection<'_>)
 where
     DB: Database,

@@ -18,15 +18,15 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT id, kind, collection_id, status, parameters, planned, total, done, unchanged, refused, failed, acts_as, \
-             created_by, created_by_user, trace_id, created_at, started_at, finished_at FROM jobs WHERE ",
+             created_by, created_by_user, trace_id, created_at, starts_at, started_at, finished_at FROM jobs WHERE ",
             $which
         )
     };
 }
 
 const INSERT: &str = "INSERT INTO jobs (id, kind, collection_id, status, parameters, planned, total, done, unchanged,
-    refused, failed, created_by, created_by_user, trace_id, created_at, started_at, finished_at, acts_as)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    refused, failed, created_by, created_by_user, trace_id, created_at, started_at, finished_at, acts_as, starts_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 const FIND: &str = select!("id = $1");
 const LOCK: &str = select!("id = $1 FOR UPDATE");
 const ADD: &str = "UPDATE jobs SET done = done + $2, unchanged = unchanged + $3, refused = refused + $4,
@@ -61,6 +61,7 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
         .bind(job.started_at)
         .bind(job.finished_at)
         .bind(job.acts_as)
+        .bind(job.starts_at)
         .execute(c)
         .await
         .map(drop))

@@ -6,13 +6,13 @@ use crate::{
     domain::{
         Result,
         automation::RuleState,
-        identifiers::{CollectionId, DocumentId, JobId, WorkId},
+        identifiers::{AnalysisId, CollectionId, DocumentId, JobId, LaneId, WorkId},
         principal::Reach,
-        work::{WorkRow, WorkStatus},
+        work::{NewWork, WorkRow, WorkStatus},
     },
     on,
 };
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, types::Json};
 
 /// A piece of work with its lane; what follows says which.
 macro_rules! select {
@@ -28,6 +28,12 @@ macro_rules! select {
 const OF_JOB: &str = select!("w.job_id = $1 AND w.id > $2 ORDER BY w.id LIMIT $3");
 const OF_JOB_IN_STATUS: &str = select!("w.job_id = $1 AND w.id > $2 AND w.status = $4 ORDER BY w.id LIMIT $3");
 const FIND: &str = select!("w.id = $1");
+
+const PUT_ENDED: &str =
+    "INSERT INTO work (id, lane_id, job_id, document_id, kind, rule, payload, status, attempts, code, reason,
+    analysis_id, enqueued_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, due_at = NULL, lease = NULL, code = excluded.code,
+    reason = excluded.reason, analysis_id = excluded.analysis_id, ended_at = excluded.ended_at";
 
 /// The pieces of a job in their order, after one of them.
 pub async fn of_job(
@@ -57,6 +63,35 @@ pub async fn of_job(
 
 pub async fn find(tx: &mut Tx, work: WorkId) -> Result<Option<WorkRow>> {
     on!(tx, |c| sqlx::query_as(FIND).bind(work).fetch_optional(c).await)
+}
+
+/// A piece that has ended, under an id that is known beforehand: sample data. One that is there is put back to this.
+pub async fn put_ended(
+    tx: &mut Tx,
+    id: WorkId,
+    lane: LaneId,
+    work: &NewWork,
+    failure: Option<(&str, &str)>,
+    analysis: Option<AnalysisId>,
+) -> Result<()> {
+    let status = failure.map_or(WorkStatus::Done, |_| WorkStatus::Failed);
+    on!(tx, |c| sqlx::query(PUT_ENDED)
+        .bind(id)
+        .bind(lane)
+        .bind(work.job)
+        .bind(work.document)
+        .bind(work.kind)
+        .bind(&work.rule)
+        .bind(Json(&work.payload))
+        .bind(status)
+        .bind(1_i64)
+        .bind(failure.map(|(code, _)| code))
+        .bind(failure.map(|(_, reason)| reason))
+        .bind(analysis)
+        .bind(work.due_at)
+        .execute(c)
+        .await
+        .map(drop))
 }
 
 /// What failed within reach, newest first.

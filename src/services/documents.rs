@@ -12,6 +12,7 @@ use crate::{
     domain::{
         Clock, Error, Result,
         audit::{Action, Event},
+        automation::RuleState,
         collections::Collection,
         documents::{
             Document, DocumentFields, DocumentFilter, DocumentPosition, DocumentRow, DocumentSort, LARGEST_BATCH,
@@ -24,7 +25,7 @@ use crate::{
         text_fields::NameOrId,
         work::Queue,
     },
-    repositories::{document_lists, documents},
+    repositories::{document_lists, documents, work_lists},
 };
 
 #[derive(Clone)]
@@ -206,6 +207,23 @@ impl Documents {
         let mut tx = self.db.read().await?;
         let collection = collections::find(&mut tx, actor, collection).await?;
         find(&mut tx, collection.id, document).await
+    }
+
+    /// The document, and how far the rules of its collection's automation have come with it.
+    ///
+    /// # Errors
+    /// `Error::NotFound`.
+    pub async fn get_with_progress(
+        &self,
+        actor: &Actor,
+        collection: &NameOrId<CollectionId>,
+        document: &str,
+    ) -> Result<(Document, Vec<RuleState>)> {
+        let mut tx = self.db.read().await?;
+        let collection = collections::find(&mut tx, actor, collection).await?;
+        let document = find(&mut tx, collection.id, document).await?;
+        let states = work_lists::rule_states(&mut tx, &[document.id]).await?;
+        Ok((document, states))
     }
 
     /// Whether what was stored together is within reach, as the first document says that is still there.

@@ -6,7 +6,7 @@ use super::{
     analyses::Analyses,
     audit,
     evictions::Evictions,
-    jobs::{Jobs, collection_of},
+    jobs::{Jobs, check_scopes, collection_of},
     records::taken_over,
     work::{Done, Ends, WorkQueue, after, enqueue},
 };
@@ -52,10 +52,10 @@ struct Place {
 
 #[derive(Clone)]
 pub struct JobWork {
-    db: Db,
-    clock: Clock,
+    pub(super) db: Db,
+    pub(super) clock: Clock,
     work: WorkQueue,
-    analyses: Analyses,
+    pub(super) analyses: Analyses,
     evictions: Evictions,
 }
 
@@ -108,6 +108,7 @@ impl JobWork {
     async fn job(&self, tx: &mut Tx, id: JobId) -> Result<(Actor, Job)> {
         let job = jobs::find(tx, id).await?.ok_or_else(|| Error::not_found("job", id))?;
         let actor = actor_of(tx, &job, self.clock.now()).await?;
+        check_scopes(&actor, job.kind)?;
         collection_of(tx, &actor, &job).await?;
         Ok((actor, job))
     }
@@ -132,7 +133,7 @@ impl JobWork {
             collection: job.collection_id,
             filter,
             classified_otherwise,
-            until: job.created_at,
+            until: job.until(),
         };
         let total = if place.counted {
             job.total
@@ -208,7 +209,7 @@ impl JobWork {
             collection: job.collection_id,
             filter,
             classified_otherwise: None,
-            until: job.created_at,
+            until: job.until(),
         };
         let total = if place.counted {
             job.total

@@ -3,17 +3,17 @@
 use super::{
     collections::find,
     rules::resolve_recipe,
-    work::{WorkQueue, enqueue, finish_if_done},
+    work::{WorkQueue, after, enqueue, finish_if_done},
 };
 use crate::{
     db::{Db, Tx},
     domain::{
-        Clock, Error, Result,
+        Clock, Error, Result, Timestamp,
         automation::{Recipe, RecipeDraft},
         collections::Collection,
         documents::DocumentFilter,
         identifiers::{CollectionId, JobId, WorkId},
-        jobs::{ActsAs, Job, JobFilter, JobKind, JobParameters, JobStatus, MOST_OPEN_JOBS},
+        jobs::{ActsAs, FARTHEST_START, Job, JobFilter, JobKind, JobParameters, JobStatus, MOST_OPEN_JOBS},
         paging::{Page, PageRequest},
         permissions::Scope,
         principal::{Actor, PrincipalId},
@@ -63,28 +63,60 @@ impl Jobs {
         Self { db, clock, work }
     }
 
+    /// What time it is for jobs.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// Begins a job.
     ///
     /// # Errors
     /// `Error::NotFound` for the collection, `Error::Invalid` for the taxonomy, `Error::Forbidden` without the scope for what the job does,
     /// or `Error::Conflict` when the collection has as many open jobs as it may have.
-    pub async fn create(&self, actor: &Actor, collection: &NameOrId<CollectionId>, new: NewJob) -> Result<Job> {
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        collection: &NameOrId<CollectionId>,
+        new: NewJob,
+        starts_at: Option<Timestamp>,
+    ) -> Result<Job> {
+        let now = self.clock.now();
+        if starts_at.is_some_and(|at| at > after(now, FARTHEST_START)) {
+            let message = format!("must be at most {} days ahead", FARTHEST_START.whole_days());
+            return Err(Error::invalid("/start_at", message));
+        }
         let mut tx = self.db.write().await?;
         let collection = find(&mut tx, actor, collection).await?;
         let parameters = parameters(&mut tx, new).await?;
-        let job = self.begin(&mut tx, actor, &collection, parameters).await?;
+        let starts_at = starts_at.filter(|at| *at > now);
+        let job = self
+            .begin_at(&mut tx, actor, &collection, parameters, starts_at)
+            .await?;
         tx.commit().await?;
         self.work.ring(Queue::Jobs);
         Ok(job)
     }
 
     /// Stores a job and its first piece of work, inside of a transaction.
+    #[expect(dead_code, reason = "imports and exports begin with it")]
     pub(super) async fn begin(
         &self,
         tx: &mut Tx,
         actor: &Actor,
         collection: &Collection,
         parameters: JobParameters,
+    ) -> Result<Job> {
+        self.begin_at(tx, actor, collection, parameters, None).await
+    }
+
+    async fn begin_at(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        collection: &Collection,
+        parameters: JobParameters,
+        starts_at: Option<Timestamp>,
     ) -> Result<Job> {
         let kind = parameters.kind();
         check_scopes(actor, kind)?;
@@ -116,6 +148,7 @@ impl Jobs {
             created_by_user: principal.user_id,
             trace_id: trace_id::current(),
             created_at: now,
+            starts_at,
             started_at: None,
             finished_at: None,
         };
@@ -133,7 +166,7 @@ impl Jobs {
             document: None,
             rule: None,
             payload: json!({}),
-            due_at: now,
+            due_at: starts_at.unwrap_or(now),
         };
         enqueue(tx, &[first]).await?;
         Ok(job)
@@ -275,7 +308,7 @@ impl Jobs {
     /// # Errors
     /// When the database does not answer.
     pub async fn workers(&self) -> Result<Vec<WorkerRow>> {
-        let since = super::work::after(self.clock.now(), -GONE_AFTER);
+        let since = after(self.clock.now(), -GONE_AFTER);
         workers::list(&mut self.db.glance().await?, since).await
     }
 }
@@ -305,7 +338,7 @@ async fn resolve_backfill(tx: &mut Tx, draft: RecipeDraft) -> Result<Recipe> {
 }
 
 /// What a job does needs the scope for that.
-fn check_scopes(actor: &Actor, kind: JobKind) -> Result<()> {
+pub(super) fn check_scopes(actor: &Actor, kind: JobKind) -> Result<()> {
     let needed: &[Scope] = match kind {
         JobKind::Analyze | JobKind::Backfill => &[Scope::AnalysesRun, Scope::DocumentsRead],
         JobKind::Import | JobKind::Delete => &[Scope::DocumentsWrite],

@@ -22,6 +22,8 @@ pub mod following;
 pub mod generations;
 pub mod idempotency;
 mod job_care;
+pub mod job_previews;
+pub mod job_results;
 pub mod job_work;
 pub mod jobs;
 mod label_sets;

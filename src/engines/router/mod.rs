@@ -3,6 +3,7 @@
 
 mod asked;
 mod candidates;
+mod estimating;
 mod failures;
 mod hedging;
 mod observing;
@@ -10,6 +11,7 @@ mod plan;
 mod turns;
 
 pub use candidates::ModelInUse;
+pub use estimating::Estimate;
 pub use plan::{Candidate, Plan};
 
 use super::{

@@ -1,11 +1,14 @@
 //! The sample data of `serve --demo`: support tickets and a taxonomy, summarised and classified, and prompts. Loading it again changes nothing
 //! that is there, so that what a person has tried out survives a restart.
 
+mod automation;
 mod budgets;
+mod jobs;
 mod people;
 mod prompts;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
+pub use jobs::{FAILED_JOB, FAILED_WORK, JOB, SPARE_JOB};
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
     VIEWER_PASSWORD, replace_admin, retire_viewer,
@@ -106,7 +109,9 @@ pub async fn load(services: &Services) -> Result<()> {
     store_documented_analyses(services, &documents, &[&summary, &classification]).await?;
     prompts::load(services).await?;
     people::load(services).await?;
-    budgets::load(services).await
+    budgets::load(services).await?;
+    automation::load(services).await?;
+    jobs::load(services, &documents).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {
