@@ -11,7 +11,7 @@ use crate::{
     on,
 };
 use sqlx::{QueryBuilder, types::Json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use uuid::Uuid;
 
 const LANE: &str = "SELECT id FROM lanes WHERE queue = $1 AND collection_id = $2";
@@ -70,8 +70,8 @@ pub async fn insert(tx: &mut Tx, works: &[NewWork]) -> Result<()> {
     let mut lanes: BTreeMap<(&'static str, CollectionId), LaneId> = BTreeMap::new();
     for work in works {
         let name = (work.queue.name(), work.collection);
-        if !lanes.contains_key(&name) {
-            lanes.insert(name, lane(tx, work.queue, work.collection, work.due_at).await?);
+        if let Entry::Vacant(unknown) = lanes.entry(name) {
+            unknown.insert(lane(tx, work.queue, work.collection, work.due_at).await?);
         }
     }
     for some in works.chunks(ROWS_AT_ONCE) {

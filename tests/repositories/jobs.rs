@@ -35,7 +35,7 @@ use synoptic::{
 };
 use tokio_util::task::TaskTracker;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn serve(services: &Services) -> Workers {
     let settings = Work {
@@ -99,18 +99,12 @@ async fn ended(services: &Services, id: JobId) -> Job {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, waiting).await {
-        Ok(job) => job,
-        Err(_) => {
-            let page = PageRequest { limit: 3, after: None };
-            let items = services.jobs.items(&Actor::operator(), id, None, page).await.unwrap();
-            panic!(
-                "the job does not end: {:?}, {:?}",
-                services.jobs.get(&Actor::operator(), id).await,
-                items.rows
-            )
-        }
+    if let Ok(job) = tokio::time::timeout(PATIENCE, waiting).await {
+        return job;
     }
+    let page = PageRequest { limit: 3, after: None };
+    let items = services.jobs.items(&Actor::operator(), id, None, page).await.unwrap();
+    panic!("the job does not end: {:?}", items.rows);
 }
 
 async fn count(db: &Db, statement: &'static str) -> i64 {
