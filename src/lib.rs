@@ -29,6 +29,7 @@ pub mod engines;
 pub mod http;
 pub mod interchange;
 pub mod jobs;
+pub mod outbound;
 pub mod repositories;
 pub mod services;
 pub mod telemetry;

@@ -30,7 +30,9 @@ use synoptic::{
         users::{UserRow, UserState},
     },
     engines::router::Router,
-    on, repositories,
+    on,
+    outbound::Sender,
+    repositories,
     services::{Foundation, Services},
     telemetry::metrics::Metrics,
 };
@@ -360,6 +362,7 @@ pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Se
         auth,
         oidc: None,
         metrics,
+        outbound: Sender::new(&synoptic::config::Webhooks::default()),
         tasks: tasks.clone(),
     })
 }
