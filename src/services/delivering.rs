@@ -287,9 +287,7 @@ fn headers(webhook: &Webhook, delivery: &Delivery, at: Timestamp) -> Result<Head
     let seconds = at.as_offset_date_time().unix_timestamp();
     let mut signatures = Vec::new();
     for secret in webhook.secrets(at) {
-        let signer = Signer::new(secret.reveal()).map_err(|_| Error::internal("a webhook's secret is not base64"))?;
-        let signature = signer.sign(&id, seconds, delivery.payload.as_bytes());
-        signatures.push(signature.map_err(|_| Error::internal("a payload cannot be signed"))?);
+        signatures.push(sign(secret.reveal(), &id, seconds, &delivery.payload)?);
     }
     let value = |text: &str| HeaderValue::from_str(text).map_err(Error::internal);
     let mut headers = HeaderMap::new();
@@ -298,4 +296,26 @@ fn headers(webhook: &Webhook, delivery: &Delivery, at: Timestamp) -> Result<Head
     headers.insert(HEADER_WEBHOOK_TIMESTAMP, value(&seconds.to_string())?);
     headers.insert(HEADER_WEBHOOK_SIGNATURE, value(&signatures.join(" "))?);
     Ok(headers)
+}
+
+fn sign(secret: &str, id: &str, seconds: i64, payload: &str) -> Result<String> {
+    let signer = Signer::new(secret).map_err(|_| Error::internal("a webhook's secret is not base64"))?;
+    let signature = signer.sign(id, seconds, payload.as_bytes());
+    signature.map_err(|_| Error::internal("a payload cannot be signed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_the_one_that_the_standard_publishes() {
+        let signature = sign(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
 }

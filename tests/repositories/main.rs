@@ -25,6 +25,8 @@ mod idempotency;
 mod jobs;
 mod prompts;
 mod reach;
+#[path = "../e2e/receiver.rs"]
+mod receiver;
 mod replicas;
 mod sample;
 mod sessions;
@@ -34,5 +36,6 @@ mod spending_server;
 mod taxonomies;
 mod usage;
 mod users;
+mod webhooks;
 mod work;
 mod writer_errors;
