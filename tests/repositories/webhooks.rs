@@ -232,12 +232,7 @@ async fn what_happens_is_told_signed_and_told_again_until_it_is_taken() {
         assert_eq!(about().await, 2);
         services
             .documents
-            .delete(
-                &Actor::operator(),
-                &notes(),
-                &NameOrId::Id(note.head.id),
-                &Expected::Any,
-            )
+            .delete(&Actor::operator(), &notes(), &note.head.id.to_string(), &Expected::Any)
             .await
             .unwrap();
         assert_eq!(about().await, 0);
