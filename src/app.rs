@@ -8,6 +8,7 @@ use crate::{
     engines::router::Router,
     http,
     jobs::Workers,
+    outbound::Sender,
     services::{Foundation, Services, oidc_rules::Setup},
     telemetry::metrics::Metrics,
 };
@@ -143,6 +144,7 @@ impl App {
             auth: config.auth.clone(),
             oidc,
             metrics: metrics.clone(),
+            outbound: Sender::new(&config.webhooks),
             tasks: tasks.clone(),
         });
         Ok(Self {
@@ -293,6 +295,7 @@ pub async fn openapi_document() -> Result<String> {
         auth: Auth::default(),
         oidc: None,
         metrics,
+        outbound: Sender::new(&config::Webhooks::default()),
         tasks: TaskTracker::new(),
     });
     http::openapi_document(&services)

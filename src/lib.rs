@@ -9,7 +9,7 @@
 //! are: look the taxonomy up through [`repositories`] in a transaction of [`db`], look whether [`cache`] has the answer, ask an engine
 //! of [`engines`] (which stands on [`text`]) with no transaction open, record the answer in another. Prompts are filled by
 //! [`templates`]. Passwords and tokens are hashed, signed and verified by
-//! [`credentials`], which know no database; prompts are filled by [`templates`]. The answer goes back as a DTO; an error becomes problem
+//! [`credentials`], which know no database; webhooks are reached through [`outbound`]; prompts are filled by [`templates`]. The answer goes back as a DTO; an error becomes problem
 //! details in one place. [`telemetry`] has counted, timed and logged it all. [`app`] wired these parts together from the
 //! [`config`], and [`cli`] started it.
 //!
@@ -29,6 +29,7 @@ pub mod engines;
 pub mod http;
 pub mod interchange;
 pub mod jobs;
+pub mod outbound;
 pub mod repositories;
 pub mod services;
 pub mod telemetry;

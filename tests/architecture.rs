@@ -29,6 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engines", &["config", "domain", "telemetry", "text"]),
     // Answers at hand, as the configuration bounds them.
     ("cache", &["config", "domain"]),
+    // Requests to addresses that users have named; the configuration says which of them may be reached.
+    ("outbound", &["config"]),
     // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
     // configuration says and through the provider it names; an analysis notes the trace id of its request.
     (
@@ -40,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "db",
             "domain",
             "engines",
+            "outbound",
             "repositories",
             "telemetry",
             "templates",
@@ -80,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engines",
             "http",
             "jobs",
+            "outbound",
             "services",
             "telemetry",
         ],

@@ -13,6 +13,7 @@ mod public_url;
 mod routes;
 mod secrets;
 mod server;
+mod webhooks;
 mod work;
 
 pub use auth::{Algorithm, Auth, Oidc};
@@ -26,6 +27,7 @@ pub use public_url::PublicUrl;
 pub use routes::{Route, Routes};
 pub use secrets::Secret;
 pub use server::Server;
+pub use webhooks::Webhooks;
 pub use work::Work;
 
 use crate::domain::workers::ServerRole;
@@ -38,7 +40,12 @@ pub const DEFAULT_FILE: &str = "synoptic.toml";
 /// With what every environment variable begins; two underscores go down a level: `SYNOPTIC_SERVER__BIND`.
 const ENVIRONMENT_PREFIX: &str = "SYNOPTIC";
 /// The settings that are lists; in an environment variable, their members are separated by commas.
-const LISTS: [&str; 3] = ["server.trusted_proxies", "cors.allowed_origins", "auth.oidc.scopes"];
+const LISTS: [&str; 4] = [
+    "server.trusted_proxies",
+    "cors.allowed_origins",
+    "auth.oidc.scopes",
+    "webhooks.allow_private",
+];
 /// What helps with every fault of the configuration.
 const ADVICE: &str = "the configuration cannot be used; docs/configuration.md lists every setting, `synoptic config` prints \
                       what is in force";
@@ -55,6 +62,7 @@ pub struct Config {
     pub cache: Cache,
     pub routes: Routes,
     pub work: Work,
+    pub webhooks: Webhooks,
     pub providers: Vec<Provider>,
 }
 

@@ -90,3 +90,15 @@ pub(super) fn budget() -> Uuid {
 pub(super) fn spare_budget() -> Uuid {
     demo::SPARE_BUDGET
 }
+
+pub(super) fn webhook() -> Uuid {
+    demo::WEBHOOK
+}
+
+pub(super) fn spare_webhook() -> Uuid {
+    demo::SPARE_WEBHOOK
+}
+
+pub(super) fn delivery() -> Uuid {
+    demo::DELIVERY
+}

@@ -19,6 +19,7 @@ mod summarize;
 mod taxonomies;
 mod usage;
 mod users;
+mod webhooks;
 
 use crate::{auth::cookies::Names, services::Services};
 use poem_openapi::{OpenApi, Tags};
@@ -38,6 +39,8 @@ enum Tag {
     Ask,
     /// Answers on record: what was asked, what answered, how sure it was.
     Analyses,
+    /// Addresses that are told what happens in a collection, signed as Standard Webhooks; what was sent, and what came of it.
+    Webhooks,
     /// Sign in and out, see who you are and where you are signed in.
     #[oai(rename = "Sign-in")]
     SignIn,
@@ -84,6 +87,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         jobs::JobsApi(services.jobs.clone()),
         jobs::JobPreviewsApi(services.job_work.clone()),
         jobs::WorkApi(services.jobs.clone()),
+        webhooks::WebhooksApi(services.webhooks.clone()),
     );
     let people = (
         sign_in::SignInApi {

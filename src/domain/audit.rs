@@ -42,6 +42,11 @@ pub enum Action {
     BudgetCreated,
     BudgetChanged,
     BudgetDeleted,
+    WebhookCreated,
+    WebhookChanged,
+    WebhookDisabled,
+    WebhookSecretRotated,
+    WebhookDeleted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]

@@ -92,3 +92,11 @@ identifier!(
     /// Names a server that does work in the background, from its start to its end.
     WorkerId
 );
+identifier!(
+    /// Names a webhook.
+    WebhookId
+);
+identifier!(
+    /// Names a delivery to a webhook; the receiver sees it as `webhook-id`.
+    DeliveryId
+);

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod collections;
 mod common_passwords;
 pub mod deadlines;
+pub mod deliveries;
 pub mod documents;
 pub mod emails;
 pub mod engines;
@@ -37,6 +38,7 @@ pub mod text_fields;
 pub mod timestamps;
 pub mod usage;
 pub mod users;
+pub mod webhooks;
 pub mod work;
 pub mod workers;
 

@@ -68,6 +68,7 @@ const VIEWING: Scopes = Scopes::of(&[
     Scope::KeysRead,
     Scope::KeysWrite,
     Scope::JobsRead,
+    Scope::WebhooksRead,
 ]);
 const EDITING: Scopes = Scopes::of(&[
     Scope::CollectionsWrite,
@@ -77,6 +78,7 @@ const EDITING: Scopes = Scopes::of(&[
     Scope::AnalysesWrite,
     Scope::PromptsWrite,
     Scope::JobsWrite,
+    Scope::WebhooksWrite,
 ]);
 
 /// What an operation needs.
@@ -180,6 +182,17 @@ pub const OPERATIONS: &[(&str, Access)] = &[
     ("listFailedWork", Access::Scope(Scope::JobsRead)),
     ("retryFailedWork", Access::Scope(Scope::JobsWrite)),
     ("listWorkers", Access::ScopeEverywhere(Scope::JobsRead)),
+    ("listWebhooks", Access::Scope(Scope::WebhooksRead)),
+    ("createWebhook", Access::Scope(Scope::WebhooksWrite)),
+    ("getWebhook", Access::Scope(Scope::WebhooksRead)),
+    ("updateWebhook", Access::Scope(Scope::WebhooksWrite)),
+    ("deleteWebhook", Access::Scope(Scope::WebhooksWrite)),
+    ("rotateWebhookSecret", Access::Scope(Scope::WebhooksWrite)),
+    ("testWebhook", Access::Scope(Scope::WebhooksWrite)),
+    ("listDeliveries", Access::Scope(Scope::WebhooksRead)),
+    ("getDelivery", Access::Scope(Scope::WebhooksRead)),
+    ("replayDelivery", Access::Scope(Scope::WebhooksWrite)),
+    ("replayFailedDeliveries", Access::Scope(Scope::WebhooksWrite)),
     ("getUsage", Access::Scope(Scope::UsageRead)),
     ("listBudgets", Access::Scope(Scope::BudgetsRead)),
     ("createBudget", Access::ScopeEverywhere(Scope::BudgetsWrite)),

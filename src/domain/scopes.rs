@@ -31,10 +31,12 @@ pub enum Scope {
     AuditRead,
     JobsRead,
     JobsWrite,
+    WebhooksRead,
+    WebhooksWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::CollectionsRead,
         Self::CollectionsWrite,
         Self::DocumentsRead,
@@ -56,6 +58,8 @@ impl Scope {
         Self::AuditRead,
         Self::JobsRead,
         Self::JobsWrite,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     #[must_use]
@@ -82,6 +86,8 @@ impl Scope {
             Self::AuditRead => "audit:read",
             Self::JobsRead => "jobs:read",
             Self::JobsWrite => "jobs:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 
@@ -116,6 +122,8 @@ impl Scope {
             Self::AuditRead => "Read the audit trail.",
             Self::JobsRead => "List and read jobs, their results, and what failed in the background.",
             Self::JobsWrite => "Begin, cancel and repeat jobs; what a job does needs the scope for that, too.",
+            Self::WebhooksRead => "List and read webhooks and what was sent to them.",
+            Self::WebhooksWrite => "Create, change, test and delete webhooks, and send to them again.",
         }
     }
 }
@@ -150,6 +158,8 @@ impl Scopes {
         Scope::BudgetsRead,
         Scope::JobsRead,
         Scope::JobsWrite,
+        Scope::WebhooksRead,
+        Scope::WebhooksWrite,
     ]);
 
     #[must_use]

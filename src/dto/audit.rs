@@ -38,6 +38,12 @@ pub enum Action {
     BudgetCreated,
     BudgetChanged,
     BudgetDeleted,
+    WebhookCreated,
+    WebhookChanged,
+    /// By a person, or by the server after its receiver was gone or failed for days.
+    WebhookDisabled,
+    WebhookSecretRotated,
+    WebhookDeleted,
 }
 
 macro_rules! both_ways {
@@ -85,7 +91,12 @@ both_ways!(
     AnalysisDeleted,
     BudgetCreated,
     BudgetChanged,
-    BudgetDeleted
+    BudgetDeleted,
+    WebhookCreated,
+    WebhookChanged,
+    WebhookDisabled,
+    WebhookSecretRotated,
+    WebhookDeleted
 );
 
 /// Who did it.
@@ -124,7 +135,7 @@ pub struct AuditEntry {
     /// A user's e-mail address or a key's name, as it was then.
     pub actor_name: String,
     pub action: Action,
-    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `prompt`, `analysis`, `budget` or `signing_key`.
+    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `prompt`, `analysis`, `budget`, `webhook` or `signing_key`.
     pub target_kind: Option<String>,
     pub target_id: Option<String>,
     /// An e-mail address, a name, a slug or an external id, as it was then.

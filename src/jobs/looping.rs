@@ -115,6 +115,7 @@ async fn one_kind<'a>(context: &Context, works: &'a [Claimed]) -> Vec<(&'a Claim
     let services = &context.services;
     match works.first().map(|work| work.kind) {
         Some(WorkKind::Analyze) => analyze::run(services, works).await,
+        Some(WorkKind::Deliver) => services.delivering.deliver(works).await,
         Some(kind) => {
             let mut failed = Vec::new();
             for work in works {

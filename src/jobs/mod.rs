@@ -16,6 +16,10 @@ use presence::Presence;
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How many batches are sent to webhooks at once. Each waits for receivers most of its time; as many slow receivers, in as many
+/// collections, hold up the others for some seconds.
+const DELIVERING_AT_ONCE: usize = 4;
+
 /// What the loops share.
 #[derive(Clone)]
 struct Context {
@@ -53,6 +57,9 @@ impl Workers {
                 for _ in 0..settings.at_once {
                     tasks.spawn(looping::run(context.clone(), queue));
                 }
+            }
+            for _ in 0..DELIVERING_AT_ONCE {
+                tasks.spawn(looping::run(context.clone(), Queue::Deliveries));
             }
             tasks.spawn(regular::run(context));
         }

@@ -30,6 +30,8 @@ const INSERT: &str = "INSERT INTO documents (id, collection_id, external_id, tit
 const FIND: &str = select!("WHERE collection_id = $1 AND id = $2");
 const FIND_ANYWHERE: &str = select!("WHERE id = $1");
 const COLLECTION_OF: &str = "SELECT collection_id FROM documents WHERE id = $1";
+const HOLD: &str = "SELECT id FROM documents WHERE id = $1";
+const HOLD_LOCKED: &str = "SELECT id FROM documents WHERE id = $1 FOR KEY SHARE";
 const EXISTS: &str = "SELECT COUNT(*) FROM documents WHERE id = $1";
 const FIND_BY_EXTERNAL_ID: &str = select!("WHERE collection_id = $1 AND external_id = $2");
 const EXTERNAL_ID_TAKEN: &str =
@@ -86,6 +88,13 @@ pub async fn collection_of(tx: &mut Tx, id: DocumentId) -> Result<Option<Collect
 pub async fn exists(tx: &mut Tx, id: DocumentId) -> Result<bool> {
     let rows: i64 = on!(tx, |c| sqlx::query_scalar(EXISTS).bind(id).fetch_one(c).await)?;
     Ok(rows > 0)
+}
+
+/// The same, and nobody deletes it until the end of the transaction.
+pub async fn hold(tx: &mut Tx, id: DocumentId) -> Result<bool> {
+    let statement = tx.pick(HOLD, HOLD_LOCKED);
+    let found: Option<DocumentId> = on!(tx, |c| sqlx::query_scalar(statement).bind(id).fetch_optional(c).await)?;
+    Ok(found.is_some())
 }
 
 pub async fn find_by_external_id(tx: &mut Tx, collection: CollectionId, external_id: &str) -> Result<Option<Document>> {

@@ -13,6 +13,8 @@ mod books;
 pub mod budgets;
 mod claimed_analyses;
 pub mod collections;
+pub mod deliveries;
+pub mod delivering;
 pub mod demo;
 pub mod document_drafts;
 pub mod documents;
@@ -46,6 +48,8 @@ pub mod taxonomies;
 pub mod usage;
 pub mod users;
 mod wanted;
+mod webhook_events;
+pub mod webhooks;
 pub mod work;
 mod writer;
 mod writer_queue;
@@ -53,10 +57,11 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, documents::Documents, evictions::Evictions, flights::Flights, generations::Generations,
-    idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts,
-    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
-    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
+    collections::Collections, delivering::Delivering, documents::Documents, evictions::Evictions, flights::Flights,
+    generations::Generations, idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup,
+    prompts::Prompts, recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn,
+    signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users,
+    webhooks::Webhooks, work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -65,6 +70,7 @@ use crate::{
     db::Db,
     domain::{Clock, Error, Result},
     engines::router::Router,
+    outbound::Sender,
     telemetry::metrics::Metrics,
 };
 use std::{ops::Deref, sync::Arc, time::Duration};
@@ -91,6 +97,8 @@ pub struct All {
     /// Answers of models that are at hand to be given again.
     pub cache: AnswerCache,
     pub collections: Collections,
+    /// Sends what webhooks are told.
+    pub delivering: Delivering,
     pub documents: Documents,
     pub generations: Generations,
     pub idempotency: Idempotency,
@@ -110,6 +118,7 @@ pub struct All {
     pub taxonomies: Taxonomies,
     pub usage: UsageReports,
     pub users: Users,
+    pub webhooks: Webhooks,
     pub work: WorkQueue,
     db: Db,
 }
@@ -125,6 +134,8 @@ pub struct Foundation {
     pub auth: Auth,
     pub oidc: Option<Setup>,
     pub metrics: Metrics,
+    /// How webhooks are reached.
+    pub outbound: Sender,
     pub tasks: TaskTracker,
 }
 
@@ -140,10 +151,12 @@ impl Services {
             auth,
             oidc,
             metrics,
+            outbound,
             tasks,
         } = foundation;
         let auth = Arc::new(auth);
-        let writer = Writer::start(db.clone(), clock.clone(), metrics.clone(), &tasks);
+        let work = WorkQueue::new(db.clone(), clock.clone());
+        let writer = Writer::start(db.clone(), clock.clone(), metrics.clone(), work.clone(), &tasks);
         let hasher = PasswordHasher::new(auth.password_threads);
         let signing_keys = SigningKeys::new(db.clone(), clock.clone(), Arc::clone(&auth));
         let recheck = Duration::from_secs(auth.recheck_seconds);
@@ -180,9 +193,10 @@ impl Services {
             flights: Flights::new(tasks.clone()),
             writer,
             spending: spending.clone(),
-            metrics,
+            metrics: metrics.clone(),
         };
-        let work = WorkQueue::new(db.clone(), clock.clone());
+        let webhooks = Webhooks::new(db.clone(), clock.clone(), work.clone(), outbound.policy().clone());
+        let delivering = Delivering::new(db.clone(), clock.clone(), work.clone(), outbound, metrics);
         let evictions = Evictions::new(cache.clone(), tasks);
         let prompts = Prompts::new(db.clone(), clock.clone(), evictions.clone());
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
@@ -191,8 +205,10 @@ impl Services {
         Self(Arc::new(All {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
-            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs)),
+            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &webhooks)),
             jobs,
+            webhooks,
+            delivering,
             analyses,
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),

@@ -2,6 +2,7 @@
 //! the pieces of work that they came of.
 
 use super::{
+    webhook_events::tell_of_analyses,
     work::{Done, Ends},
     writer_queue::{Answer, Recording},
 };
@@ -12,16 +13,28 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Stores the answers of many; says of each why it was not stored.
-pub(super) async fn store(tx: &mut Tx, recordings: &[Recording], now: Timestamp) -> Result<Vec<Vec<Option<Error>>>> {
+/// What became of answers.
+pub(super) struct Stored {
+    /// Of each, why it was not stored.
+    pub(super) outcomes: Vec<Vec<Option<Error>>>,
+    /// Whether webhooks may have been told of something.
+    pub(super) told: bool,
+}
+
+/// Stores the answers of many, and tells the webhooks that want to know.
+pub(super) async fn store(tx: &mut Tx, recordings: &[Recording], now: Timestamp) -> Result<Stored> {
     let mut outcomes = Vec::with_capacity(recordings.len());
     // Of several answers to one question, the last is the one that is given again.
     let mut given_again = BTreeMap::new();
+    let mut stored = Vec::new();
     let mut ends = Ends::default();
     for recording in recordings {
         let mut outcome = Vec::with_capacity(recording.analyses.len());
         for answer in &recording.analyses {
             let refused = store_one(tx, answer, &mut ends, now).await?;
+            if refused.is_none() {
+                stored.push(&answer.analysis);
+            }
             if refused.is_none()
                 && let Some(key) = &answer.analysis.cache_key
             {
@@ -32,8 +45,9 @@ pub(super) async fn store(tx: &mut Tx, recordings: &[Recording], now: Timestamp)
         outcomes.push(outcome);
     }
     analyses::replace_kept(tx, &given_again).await?;
-    ends.settle(tx, now).await?;
-    Ok(outcomes)
+    let mut told = tell_of_analyses(tx, &stored, now).await?;
+    told |= ends.settle(tx, now).await?;
+    Ok(Stored { outcomes, told })
 }
 
 /// A document that was deleted while its engine was at work takes its answer with it; so does a piece of work that somebody else

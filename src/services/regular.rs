@@ -1,6 +1,6 @@
 //! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
 
-use super::{jobs::Jobs, work::after};
+use super::{jobs::Jobs, webhooks::Webhooks, work::after};
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
@@ -104,8 +104,9 @@ impl Regular {
 }
 
 /// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
-/// cancelling that was cut short, and forget those that ended long ago.
-pub(super) fn chores_of(jobs: &Jobs) -> Vec<Chore> {
+/// cancelling that was cut short, and forget those that ended long ago. Of what was sent to webhooks, what is old is forgotten.
+pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks) -> Vec<Chore> {
+    let webhooks = webhooks.clone();
     let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
     vec![
         Chore::new("jobs-ending", time::Duration::seconds(30), move || {
@@ -115,6 +116,10 @@ pub(super) fn chores_of(jobs: &Jobs) -> Vec<Chore> {
         Chore::new("jobs-forgetting", time::Duration::hours(1), move || {
             let jobs = forgetting.clone();
             async move { jobs.forget_old().await }
+        }),
+        Chore::new("deliveries-forgetting", time::Duration::hours(1), move || {
+            let webhooks = webhooks.clone();
+            async move { webhooks.forget_old().await }
         }),
     ]
 }

@@ -1,6 +1,7 @@
 //! Work in the background: pieces are put into their lanes in the transaction of what calls for them, taken up under a lease, and
 //! end in the transaction of their effect. Whoever has lost the lease ends nothing.
 
+use super::webhook_events;
 use crate::{
     db::{Db, Tx},
     domain::{
@@ -70,6 +71,13 @@ impl WorkQueue {
         drop(tokio::time::timeout(longest, self.bell(queue).notified()).await);
     }
 
+    /// After the commit of something that webhooks are told.
+    pub(super) fn ring_if(&self, told: bool) {
+        if told {
+            self.ring(Queue::Deliveries);
+        }
+    }
+
     fn bell(&self, queue: Queue) -> &Notify {
         match queue {
             Queue::Arrivals => &self.wakes.arrivals,
@@ -106,10 +114,11 @@ impl WorkQueue {
                 ),
                 again_after: None,
             };
-            ends.fail(&mut tx, one.claim(), &failure, now).await?;
+            ends.fail(&mut tx, one, &failure, now).await?;
         }
-        ends.settle(&mut tx, now).await?;
+        let told = ends.settle(&mut tx, now).await?;
         tx.commit().await?;
+        self.ring_if(told);
         Ok((!works.is_empty()).then_some(Batch { lease, works }))
     }
 
@@ -138,8 +147,9 @@ impl WorkQueue {
         for (claim, done) in ended {
             held.push(ends.end(&mut tx, *claim, *done, now).await?);
         }
-        ends.settle(&mut tx, now).await?;
+        let told = ends.settle(&mut tx, now).await?;
         tx.commit().await?;
+        self.ring_if(told);
         Ok(held)
     }
 
@@ -157,8 +167,10 @@ impl WorkQueue {
             let counts = !Failure::is_of_the_server(error);
             ends.fail_or_again(&mut tx, claimed, &failure, counts, now).await?;
         }
-        ends.settle(&mut tx, now).await?;
-        tx.commit().await
+        let told = ends.settle(&mut tx, now).await?;
+        tx.commit().await?;
+        self.ring_if(told);
+        Ok(())
     }
 
     /// For each queue, how many pieces are open, and for how many seconds the oldest of them has been due.
@@ -203,6 +215,8 @@ pub(super) async fn enqueue(tx: &mut Tx, works: &[NewWork]) -> Result<()> {
 #[derive(Default)]
 pub(super) struct Ends {
     jobs: BTreeMap<JobId, Progress>,
+    /// Whether webhooks are told of something.
+    told: bool,
 }
 
 impl Ends {
@@ -222,15 +236,17 @@ impl Ends {
     }
 
     /// Puts a piece on the list of what failed; says whether it was still held.
-    pub async fn fail(&mut self, tx: &mut Tx, claim: Claim, failure: &Failure, now: Timestamp) -> Result<bool> {
+    pub async fn fail(&mut self, tx: &mut Tx, claimed: &Claimed, failure: &Failure, now: Timestamp) -> Result<bool> {
+        let listeners = webhook_events::listeners_to_failure(tx, claimed).await?;
         let reason: String = failure.reason.chars().take(LONGEST_REASON).collect();
         let ended = Ended {
             failure: Some((failure.code, &reason)),
             analysis: None,
         };
-        let Some(job) = work::end(tx, claim, &ended, now).await? else {
+        let Some(job) = work::end(tx, claimed.claim(), &ended, now).await? else {
             return Ok(false);
         };
+        self.told |= webhook_events::tell_of_failure(tx, &listeners, claimed, failure.code, now).await?;
         if let Some(job) = job {
             self.jobs.entry(job).or_default().failed += 1;
         }
@@ -254,20 +270,21 @@ impl Ends {
                 work::put_back(tx, claimed.claim(), due, why, counts, None).await?;
                 Ok(false)
             }
-            _ => self.fail(tx, claimed.claim(), failure, now).await,
+            _ => self.fail(tx, claimed, failure, now).await,
         }
     }
 
     /// Adds to the counts of the jobs, and ends those of which nothing is left. To be called last: from here on, the rows of the
-    /// jobs are locked.
-    pub async fn settle(self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+    /// jobs are locked. Says whether webhooks may have been told of something.
+    pub async fn settle(self, tx: &mut Tx, now: Timestamp) -> Result<bool> {
+        let mut told = self.told;
         for (job, progress) in self.jobs {
             if !progress.is_none() {
                 jobs::add(tx, job, progress).await?;
             }
-            finish_if_done(tx, job, now).await?;
+            told |= finish_if_done(tx, job, now).await?;
         }
-        Ok(())
+        Ok(told)
     }
 }
 
@@ -287,6 +304,7 @@ pub(super) async fn finish_if_done(tx: &mut Tx, id: JobId, now: Timestamp) -> Re
         _ => JobStatus::Succeeded,
     };
     jobs::set_status(tx, id, status, Some(now)).await?;
+    webhook_events::tell_of_job(tx, &job, status, now).await?;
     tracing::info!(job = %id, kind = job.kind.name(), status = status.name(), done = job.done, failed = job.failed, "a job has ended");
     Ok(true)
 }

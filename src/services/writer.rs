@@ -6,6 +6,7 @@
 
 use super::{
     books::{Reservation, Settlement},
+    work::WorkQueue,
     writer_queue::{Answer, Claim, Command, Queued, Saved},
     writer_task::Task,
 };
@@ -42,11 +43,11 @@ pub struct Writer {
 
 impl Writer {
     #[must_use]
-    pub fn start(db: Db, clock: Clock, metrics: Metrics, tasks: &TaskTracker) -> Self {
+    pub fn start(db: Db, clock: Clock, metrics: Metrics, work: WorkQueue, tasks: &TaskTracker) -> Self {
         // The room bounds the queue; only settlements enter without waiting, and wait afterwards.
         let (sender, receiver) = mpsc::unbounded_channel();
         let saved = Saved::default();
-        let task = Task::new(db, clock, metrics, Arc::clone(&saved));
+        let task = Task::new(db, clock, metrics, work, Arc::clone(&saved));
         tasks.spawn(task.run(receiver));
         Self {
             queue: sender,

@@ -2,8 +2,9 @@
 
 use super::{
     books::{self, Reservation, Settlement},
-    records,
-    writer_queue::{Batch, Queued, Recording, Reserving, Saved},
+    records::{self, Stored},
+    work::WorkQueue,
+    writer_queue::{Batch, Queued, Recording, Reserving, Saved, Written},
 };
 use crate::{
     db::{Db, Tx, is_contention, is_fault_of_data},
@@ -38,6 +39,7 @@ pub(super) struct Task {
     db: Db,
     clock: Clock,
     metrics: Metrics,
+    work: WorkQueue,
     saved: Saved,
     /// This task among those of other servers.
     id: Uuid,
@@ -52,18 +54,13 @@ pub(super) struct Task {
     looked_at: Instant,
 }
 
-/// What became of the parts of a transaction.
-struct Written {
-    reserved: Vec<books::Reserved>,
-    recorded: Vec<Vec<Option<Error>>>,
-}
-
 impl Task {
-    pub(super) fn new(db: Db, clock: Clock, metrics: Metrics, saved: Saved) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, metrics: Metrics, work: WorkQueue, saved: Saved) -> Self {
         Self {
             db,
             clock,
             metrics,
+            work,
             saved,
             id: Uuid::now_v7(),
             batch: 0,
@@ -269,7 +266,10 @@ impl Task {
         let reservations: Vec<&Reservation> = reservings.iter().map(|one| &one.reservation).collect();
         // Answers refer to people, keys and collections, which whoever deletes them locks before the budgets that go with them: in
         // the same order here, neither waits for the other for ever.
-        let recorded = records::store(&mut tx, recordings, now).await?;
+        let Stored {
+            outcomes: recorded,
+            told,
+        } = records::store(&mut tx, recordings, now).await?;
         let reserved = if count > 0 || !reservations.is_empty() {
             books::keep(&mut tx, now, settlements, &reservations).await?
         } else {
@@ -282,6 +282,7 @@ impl Task {
         }
         self.uncertain = Some((self.batch, count));
         tx.commit().await?;
+        self.work.ring_if(told);
         self.uncertain = None;
         self.kept.drain(..count);
         Ok(Written { reserved, recorded })

@@ -1,6 +1,9 @@
 //! Every metric, once: its name, its help, its labels, all from closed sets. Names follow OpenTelemetry's HTTP conventions.
 
-use super::{model_metrics::ModelMetrics, provider_metrics::ProviderMetrics, work_metrics::WorkMetrics};
+use super::{
+    model_metrics::ModelMetrics, provider_metrics::ProviderMetrics, webhook_metrics::WebhookMetrics,
+    work_metrics::WorkMetrics,
+};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -24,6 +27,7 @@ struct Inner {
     rate_limited: IntCounterVec,
     models: ModelMetrics,
     providers: ProviderMetrics,
+    webhooks: WebhookMetrics,
     work: WorkMetrics,
     settlements_lost: IntCounter,
 }
@@ -116,6 +120,7 @@ impl Metrics {
         registry.register(Box::new(build))?;
         let models = ModelMetrics::register(&registry)?;
         let providers = ProviderMetrics::register(&registry)?;
+        let webhooks = WebhookMetrics::register(&registry)?;
         let work = WorkMetrics::register(&registry)?;
         Ok(Self(Arc::new(Inner {
             registry,
@@ -125,6 +130,7 @@ impl Metrics {
             rate_limited,
             models,
             providers,
+            webhooks,
             work,
             settlements_lost,
         })))
@@ -140,6 +146,12 @@ impl Metrics {
     #[must_use]
     pub fn providers(&self) -> &ProviderMetrics {
         &self.0.providers
+    }
+
+    /// Those of what is sent to webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> &WebhookMetrics {
+        &self.0.webhooks
     }
 
     /// Those of work in the background.

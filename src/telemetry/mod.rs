@@ -5,6 +5,7 @@ pub mod metrics;
 mod model_metrics;
 mod provider_metrics;
 pub mod trace_id;
+mod webhook_metrics;
 mod work_metrics;
 
 pub use metrics::Metrics;

@@ -92,7 +92,7 @@ async fn every_documented_example_succeeds_on_the_sample_data() {
         let answer = run_example(&app, operation).await;
         let expected: &[u16] = match operation.id() {
             "createCollection" | "createTaxonomy" | "createPrompt" | "createDocument" | "putDocument"
-            | "createUser" | "createKey" | "createBudget" => &[201],
+            | "createUser" | "createKey" | "createBudget" | "createWebhook" => &[201],
             "createJob" => &[202],
             "logout" | "logoutAll" | "changePassword" => &[204],
             _ if operation.method == "DELETE" => &[204],

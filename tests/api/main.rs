@@ -59,3 +59,4 @@ mod throttling;
 mod trail;
 mod usage;
 mod users;
+mod webhooks;

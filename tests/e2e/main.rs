@@ -22,8 +22,11 @@ mod oidc;
 mod postgres;
 mod process;
 mod provider;
+#[expect(dead_code, reason = "other tests use more of it")]
+mod receiver;
 mod serve;
 mod swagger;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../upstream/mod.rs"]
 mod upstream;
+mod webhooks;

@@ -30,7 +30,9 @@ use synoptic::{
         users::{UserRow, UserState},
     },
     engines::router::Router,
-    on, repositories,
+    on,
+    outbound::Sender,
+    repositories,
     services::{Foundation, Services},
     telemetry::metrics::Metrics,
 };
@@ -350,6 +352,17 @@ pub fn services(db: &Db, auth: Auth, tasks: &TaskTracker) -> Services {
 
 /// The services of a server that believes this clock.
 pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Services {
+    services_sending(db, auth, tasks, clock, &synoptic::config::Webhooks::default())
+}
+
+/// The services of a server that may send to these addresses.
+pub fn services_sending(
+    db: &Db,
+    auth: Auth,
+    tasks: &TaskTracker,
+    clock: Clock,
+    webhooks: &synoptic::config::Webhooks,
+) -> Services {
     let metrics = Metrics::new("test").unwrap();
     Services::new(Foundation {
         db: db.clone(),
@@ -360,6 +373,7 @@ pub fn services_at(db: &Db, auth: Auth, tasks: &TaskTracker, clock: Clock) -> Se
         auth,
         oidc: None,
         metrics,
+        outbound: Sender::new(webhooks),
         tasks: tasks.clone(),
     })
 }

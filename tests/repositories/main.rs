@@ -25,6 +25,9 @@ mod idempotency;
 mod jobs;
 mod prompts;
 mod reach;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../e2e/receiver.rs"]
+mod receiver;
 mod replicas;
 mod sample;
 mod sessions;
@@ -34,5 +37,6 @@ mod spending_server;
 mod taxonomies;
 mod usage;
 mod users;
+mod webhooks;
 mod work;
 mod writer_errors;

@@ -6,6 +6,7 @@ mod budgets;
 mod jobs;
 mod people;
 mod prompts;
+mod webhooks;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
 pub use jobs::{FAILED_JOB, FAILED_WORK, JOB, SPARE_JOB};
@@ -13,6 +14,7 @@ pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
     VIEWER_PASSWORD, replace_admin, retire_viewer,
 };
+pub use webhooks::{DELIVERY, SPARE_WEBHOOK, WEBHOOK};
 
 use super::{
     Services,
@@ -111,7 +113,8 @@ pub async fn load(services: &Services) -> Result<()> {
     people::load(services).await?;
     budgets::load(services).await?;
     automation::load(services).await?;
-    jobs::load(services, &documents).await
+    jobs::load(services, &documents).await?;
+    webhooks::load(services).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {
