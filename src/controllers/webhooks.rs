@@ -140,7 +140,11 @@ impl WebhooksApi {
     /// Make a new secret for a webhook
     ///
     /// The answer has it; it is not shown again. For 24 hours, what is sent is signed with the one before, too.
-    #[oai(path = "/:webhook/secret", method = "post", operation_id = "rotateWebhookSecret")]
+    #[oai(
+        path = "/:webhook/rotate-secret",
+        method = "post",
+        operation_id = "rotateWebhookSecret"
+    )]
     async fn rotate(
         &self,
         caller: Caller,

@@ -38,7 +38,7 @@ const TEXT: &str = "The parcel came late and was wet. I want my money back, plea
 
 fn here() -> Settings {
     Settings {
-        allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
         allow_http: true,
     }
 }
@@ -59,12 +59,12 @@ fn notes() -> NameOrId<synoptic::domain::identifiers::CollectionId> {
     NameOrId::Name("notes".to_owned())
 }
 
-async fn listen(services: &Services, url: String, events: &[WebhookEvent], threshold: Option<f64>) -> Webhook {
+async fn listen(services: &Services, url: String, events: &[WebhookEvent], confidence_below: Option<f64>) -> Webhook {
     let fields = WebhookFields {
+        name: "Hook".to_owned(),
         url,
-        description: String::new(),
         events: events.to_vec(),
-        threshold,
+        confidence_below,
         enabled: true,
     };
     services
@@ -232,12 +232,7 @@ async fn what_happens_is_told_signed_and_told_again_until_it_is_taken() {
         assert_eq!(about().await, 2);
         services
             .documents
-            .delete(
-                &Actor::operator(),
-                &notes(),
-                &NameOrId::Id(note.head.id),
-                &Expected::Any,
-            )
+            .delete(&Actor::operator(), &notes(), &note.head.id.to_string(), &Expected::Any)
             .await
             .unwrap();
         assert_eq!(about().await, 0);
@@ -332,10 +327,10 @@ async fn nothing_is_sent_to_this_machine_and_no_redirect_is_followed() {
         let (strict, workers) = serve(db, &Settings::default());
         let operator = Actor::operator();
         let fields = |url: String| WebhookFields {
+            name: "Hook".to_owned(),
             url,
-            description: String::new(),
             events: vec![WebhookEvent::JobFinished],
-            threshold: None,
+            confidence_below: None,
             enabled: true,
         };
         for (url, word) in [
@@ -393,16 +388,16 @@ fn webhook(of: synoptic::domain::identifiers::CollectionId) -> Webhook {
     Webhook {
         id: WebhookId::generate(),
         collection_id: of,
+        name: "Ümläüte, 漢字 & 'quotes'".to_owned(),
         url: "https://hooks.example/ü".to_owned(),
-        description: "Ümläüte, 漢字 & 'quotes'".to_owned(),
         events: Json(vec![WebhookEvent::AnalysisDone, WebhookEvent::JobFinished]),
-        threshold: Some(0.25),
+        confidence_below: Some(0.25),
         secret: WebhookSecret::generate(),
         old_secret: Some(WebhookSecret::generate()),
         old_secret_until: Some(at(9)),
         enabled: true,
         disabled_reason: None,
-        failing_since: None,
+        given_up: 0,
         version: 1,
         created_at: at(0),
         updated_at: at(0),
@@ -444,7 +439,7 @@ async fn rows_come_back_as_they_went_in() {
         assert_eq!(webhooks::count(&mut tx, notes.id).await.unwrap(), 1);
         let next = Webhook {
             version: 2,
-            threshold: None,
+            confidence_below: None,
             old_secret: None,
             old_secret_until: None,
             ..hook.clone()
@@ -456,10 +451,11 @@ async fn rows_come_back_as_they_went_in() {
             [next.clone()]
         );
         assert_eq!(webhooks::list(&mut tx, notes.id, Some(hook.id), 5).await.unwrap(), []);
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(3)).await.unwrap(), Some(at(3)));
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(4)).await.unwrap(), Some(at(3)));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(1));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(2));
         webhooks::succeeded(&mut tx, hook.id).await.unwrap();
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(5)).await.unwrap(), Some(at(5)));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(1));
+        assert_eq!(webhooks::gave_up(&mut tx, WebhookId::generate()).await.unwrap(), None);
         assert_eq!(webhooks::enabled(&mut tx, notes.id).await.unwrap().len(), 1);
         assert!(webhooks::disable(&mut tx, hook.id, "why", at(6)).await.unwrap());
         assert!(!webhooks::disable(&mut tx, hook.id, "why", at(6)).await.unwrap());
