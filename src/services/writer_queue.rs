@@ -1,6 +1,6 @@
 //! What waits for the writer: the commands, and the right to what one of them sets aside.
 
-use super::books::{Reservation, Settlement};
+use super::books::{Reservation, Reserved, Settlement};
 use crate::domain::{Error, Result, analyses::Analysis, jobs::Progress, ledger::LedgerLines, work};
 use std::{
     mem,
@@ -101,6 +101,12 @@ pub(super) struct Reserving {
     pub(super) reservation: Reservation,
     pub(super) claim: Claim,
     pub(super) reply: oneshot::Sender<Result<Claim>>,
+}
+
+/// What became of the parts of a transaction.
+pub(super) struct Written {
+    pub(super) reserved: Vec<Reserved>,
+    pub(super) recorded: Vec<Vec<Option<Error>>>,
 }
 
 /// What is written together.

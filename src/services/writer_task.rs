@@ -4,7 +4,7 @@ use super::{
     books::{self, Reservation, Settlement},
     records::{self, Stored},
     work::WorkQueue,
-    writer_queue::{Batch, Queued, Recording, Reserving, Saved},
+    writer_queue::{Batch, Queued, Recording, Reserving, Saved, Written},
 };
 use crate::{
     db::{Db, Tx, is_contention, is_fault_of_data},
@@ -52,12 +52,6 @@ pub(super) struct Task {
     swept_at: Option<Timestamp>,
     /// When it has last looked for what was saved.
     looked_at: Instant,
-}
-
-/// What became of the parts of a transaction.
-struct Written {
-    reserved: Vec<books::Reserved>,
-    recorded: Vec<Vec<Option<Error>>>,
 }
 
 impl Task {

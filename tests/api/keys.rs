@@ -60,6 +60,7 @@ async fn left_out_a_key_has_everything_of_its_maker_with_documents() {
         "usage:read",
         "budgets:read",
         "jobs:read",
+        "webhooks:read",
     ];
     assert_eq!(known.ok().body["scopes"], json!(reading));
     assert!(known.body.get("collections").is_none());
@@ -71,12 +72,12 @@ async fn a_key_can_do_no_more_than_its_owner_at_this_moment() {
     let (user, tokens) = app.signed_in("ann@example.org", Role::Editor).await;
     let (key, _) = app.key_of(&tokens.access, json!({"name": "mine"})).await;
     let scopes = async || me(&app, &key).await.ok().body["scopes"].as_array().unwrap().len();
-    assert_eq!(scopes().await, 15);
+    assert_eq!(scopes().await, 17);
     let address = format!("/api/users/{}", user.row.id.0);
     app.patch(&address, json!({"role": "viewer", "collections": []}))
         .await
         .ok();
-    assert_eq!(scopes().await, 8);
+    assert_eq!(scopes().await, 9);
     assert_eq!(me(&app, &key).await.body["collections"], json!([]));
     send(app.with_token(&key, "GET", "/api/collections/notes"))
         .await

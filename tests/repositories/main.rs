@@ -25,6 +25,7 @@ mod idempotency;
 mod jobs;
 mod prompts;
 mod reach;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../e2e/receiver.rs"]
 mod receiver;
 mod replicas;
