@@ -150,7 +150,7 @@ impl App {
             .run_with_graceful_shutdown(endpoint, stop, Some(grace))
             .await?;
         workers.drain(grace).await;
-        self.close().await;
+        Box::pin(self.close()).await;
         Ok(())
     }
 

@@ -3,6 +3,9 @@
 use super::errors::{Checks, Error, Result};
 use std::fmt;
 
+/// The most names in a list; more than there are.
+const MOST_NAMES: usize = 64;
+
 /// One thing that may be allowed: a resource and a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
@@ -204,9 +207,9 @@ impl Scopes {
     /// Reads a list of names.
     ///
     /// # Errors
-    /// `Error::Invalid` with every name that is no scope, placed below `pointer`, or for more names than there are scopes.
+    /// `Error::Invalid` with every name that is no scope, placed below `pointer`, or for more names than there can be.
     pub fn parse(pointer: &str, names: &[impl AsRef<str>]) -> Result<Self> {
-        let most = Scope::ALL.len();
+        let most = MOST_NAMES;
         if names.len() > most {
             return Err(Error::invalid(pointer, format!("must have at most {most} names")));
         }

@@ -156,7 +156,9 @@ const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
 const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 10] = [
+const CAN_BE_MISSING: [&str; 12] = [
+    "job",
+    "work",
     "budget",
     "collection",
     "document",

@@ -24,7 +24,7 @@ pub(super) async fn run(context: Context, queue: Queue) {
         match context.services.work.claim(queue, AT_ONCE).await {
             Ok(Some(batch)) => {
                 // What comes of it can be found under one id.
-                trace_id::scope(trace_id::generate(), carry_out(&context, queue, batch)).await;
+                trace_id::scope(trace_id::generate(), Box::pin(carry_out(&context, queue, batch))).await;
             }
             Ok(None) => {
                 tokio::select! {

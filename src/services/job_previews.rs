@@ -52,11 +52,14 @@ pub struct Estimate {
     pub cost: MicroDollars,
 }
 
+/// From which label to which.
+pub type Move = (Option<String>, Option<String>);
+
 /// What would become of the labels of the sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Moves {
-    /// From which label to which, and of how many documents; those with the most documents first.
-    pub moved: Vec<((Option<String>, Option<String>), i64)>,
+    /// Each with how many documents; those with the most documents first.
+    pub moved: Vec<(Move, i64)>,
     pub stays: i64,
 }
 
@@ -133,7 +136,7 @@ impl JobWork {
     async fn moves(&self, sample: &[Document], task: &Task) -> Result<Moves> {
         let router = &self.analyses.answering.router;
         let plan = router.plan(AnalysisKind::Classification, &EngineChoice::Embedded)?;
-        let mut counts: BTreeMap<(Option<String>, Option<String>), i64> = BTreeMap::new();
+        let mut counts: BTreeMap<Move, i64> = BTreeMap::new();
         let mut stays = 0;
         for document in sample {
             let text: Arc<str> = task.reads(document).into();

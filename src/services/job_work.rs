@@ -170,22 +170,19 @@ impl JobWork {
             .filter(|work| work.document.is_some_and(|id| there.contains(&id)))
             .collect();
         enqueue(&mut tx, &works).await?;
-        match found.last() {
-            Some(last) => {
-                let place = Place {
-                    after: Some(*last),
-                    counted: true,
-                };
-                let payload = serde_json::to_value(place).map_err(Error::internal)?;
-                held(work::put_back(&mut tx, claimed.claim(), now, None, false, Some(&payload)).await?)?;
-                jobs::planned(&mut tx, id, false, total).await?;
-            }
-            None => {
-                jobs::planned(&mut tx, id, true, total).await?;
-                let mut ends = Ends::default();
-                held(ends.end(&mut tx, claimed.claim(), Done::default(), now).await?)?;
-                ends.settle(&mut tx, now).await?;
-            }
+        if let Some(last) = found.last() {
+            let place = Place {
+                after: Some(*last),
+                counted: true,
+            };
+            let payload = serde_json::to_value(place).map_err(Error::internal)?;
+            held(work::put_back(&mut tx, claimed.claim(), now, None, false, Some(&payload)).await?)?;
+            jobs::planned(&mut tx, id, false, total).await?;
+        } else {
+            let mut ends = Ends::default();
+            held(ends.end(&mut tx, claimed.claim(), Done::default(), now).await?)?;
+            jobs::planned(&mut tx, id, true, total).await?;
+            ends.settle(&mut tx, now).await?;
         }
         tx.commit().await?;
         self.work.ring(Queue::Jobs);
@@ -239,12 +236,12 @@ impl JobWork {
             jobs::planned(&mut tx, id, false, total).await?;
             jobs::add(&mut tx, id, progress).await?;
         } else {
+            let mut ends = Ends::default();
+            held(ends.end(&mut tx, claimed.claim(), Done::default(), now).await?)?;
             jobs::planned(&mut tx, id, true, total).await?;
             let event = Event::done(Action::DocumentsDeleted, "job", id, None);
             let event = event.with_detail(format!("documents: {}", job.done));
             audit::record(&mut tx, &self.clock, &actor, event).await?;
-            let mut ends = Ends::default();
-            held(ends.end(&mut tx, claimed.claim(), Done::default(), now).await?)?;
             ends.settle(&mut tx, now).await?;
         }
         let subjects = deleted.into_iter().map(Subject::Document).collect();

@@ -73,12 +73,23 @@ use crate::{
     outbound::Sender,
     telemetry::metrics::Metrics,
 };
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
-/// Every service, built once. Cheap to clone.
+/// Every service, built once. Cheap to clone, and small wherever it is held.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<All>);
+
+impl Deref for Services {
+    type Target = All;
+
+    fn deref(&self) -> &All {
+        &self.0
+    }
+}
+
+/// What [`Services`] leads to.
+pub struct All {
     pub analyses: Analyses,
     pub api_keys: ApiKeys,
     pub audit: Audit,
@@ -191,7 +202,7 @@ impl Services {
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
         let generations = Generations::new(answering.clone(), prompts.clone());
         let analyses = Analyses::new(answering, evictions.clone());
-        Self {
+        Self(Arc::new(All {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
             regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &webhooks)),
@@ -218,7 +229,7 @@ impl Services {
             recognition,
             work,
             db,
-        }
+        }))
     }
 
     /// Whether requests can be answered now: the database takes a question.

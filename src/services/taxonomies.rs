@@ -250,11 +250,15 @@ pub(super) async fn find_version(tx: &mut Tx, name: &NameOrId<TaxonomyId>, versi
 /// Refuses while a collection classifies what arrives by this taxonomy.
 async fn check_unused(tx: &mut Tx, taxonomy: TaxonomyId) -> Result<()> {
     let automated = collections::automated(tx).await?;
-    let uses = |collection: &&Collection| {
+    let classifies = |collection: &&Collection| {
         let mut rules = collection.automation.iter();
         rules.any(|rule| rule.recipe.taxonomy() == Some(taxonomy))
     };
-    let users: Vec<&str> = automated.iter().filter(uses).map(|one| one.slug.as_str()).collect();
+    let users: Vec<&str> = automated
+        .iter()
+        .filter(classifies)
+        .map(|one| one.slug.as_str())
+        .collect();
     if users.is_empty() {
         return Ok(());
     }
