@@ -29,12 +29,12 @@ use uuid::Uuid;
 
 pub struct WebhooksApi(pub Webhooks);
 
-#[OpenApi(prefix_path = "/api/collections/:collection/webhooks", tag = "Tag::Webhooks")]
+#[OpenApi(prefix_path = "/api/collections", tag = "Tag::Webhooks")]
 impl WebhooksApi {
     /// Create a webhook
     ///
     /// The answer has the secret that signs what is sent to it, which is not shown again.
-    #[oai(path = "/", method = "post", operation_id = "createWebhook")]
+    #[oai(path = "/:collection/webhooks", method = "post", operation_id = "createWebhook")]
     async fn create(
         &self,
         caller: Caller,
@@ -53,7 +53,7 @@ impl WebhooksApi {
     /// List the webhooks of a collection
     ///
     /// In the order of creation.
-    #[oai(path = "/", method = "get", operation_id = "listWebhooks")]
+    #[oai(path = "/:collection/webhooks", method = "get", operation_id = "listWebhooks")]
     async fn list(
         &self,
         caller: Caller,
@@ -77,7 +77,7 @@ impl WebhooksApi {
     }
 
     /// Get a webhook
-    #[oai(path = "/:webhook", method = "get", operation_id = "getWebhook")]
+    #[oai(path = "/:collection/webhooks/:webhook", method = "get", operation_id = "getWebhook")]
     async fn get(
         &self,
         caller: Caller,
@@ -94,7 +94,11 @@ impl WebhooksApi {
     /// Change a webhook
     ///
     /// What the body leaves out stays as it is. Deliveries that are waiting go to the new address.
-    #[oai(path = "/:webhook", method = "patch", operation_id = "updateWebhook")]
+    #[oai(
+        path = "/:collection/webhooks/:webhook",
+        method = "patch",
+        operation_id = "updateWebhook"
+    )]
     async fn update(
         &self,
         caller: Caller,
@@ -119,7 +123,11 @@ impl WebhooksApi {
     /// Delete a webhook
     ///
     /// With everything that was sent to it.
-    #[oai(path = "/:webhook", method = "delete", operation_id = "deleteWebhook")]
+    #[oai(
+        path = "/:collection/webhooks/:webhook",
+        method = "delete",
+        operation_id = "deleteWebhook"
+    )]
     async fn delete(
         &self,
         caller: Caller,
@@ -141,7 +149,7 @@ impl WebhooksApi {
     ///
     /// The answer has it; it is not shown again. For 24 hours, what is sent is signed with the one before, too.
     #[oai(
-        path = "/:webhook/rotate-secret",
+        path = "/:collection/webhooks/:webhook/rotate-secret",
         method = "post",
         operation_id = "rotateWebhookSecret"
     )]
@@ -165,7 +173,11 @@ impl WebhooksApi {
     /// Send a test to a webhook
     ///
     /// An event `webhook.test`, also to one that is disabled. What comes of it is in the delivery.
-    #[oai(path = "/:webhook/test", method = "post", operation_id = "testWebhook")]
+    #[oai(
+        path = "/:collection/webhooks/:webhook/test",
+        method = "post",
+        operation_id = "testWebhook"
+    )]
     async fn test(
         &self,
         caller: Caller,
@@ -182,7 +194,11 @@ impl WebhooksApi {
     /// List what was sent to a webhook
     ///
     /// Newest first, each with its attempts; kept for 30 days.
-    #[oai(path = "/:webhook/deliveries", method = "get", operation_id = "listDeliveries")]
+    #[oai(
+        path = "/:collection/webhooks/:webhook/deliveries",
+        method = "get",
+        operation_id = "listDeliveries"
+    )]
     async fn deliveries(
         &self,
         caller: Caller,
@@ -212,7 +228,7 @@ impl WebhooksApi {
     ///
     /// With its payload.
     #[oai(
-        path = "/:webhook/deliveries/:delivery",
+        path = "/:collection/webhooks/:webhook/deliveries/:delivery",
         method = "get",
         operation_id = "getDelivery"
     )]
@@ -237,7 +253,7 @@ impl WebhooksApi {
     ///
     /// At once and under the same id, whatever came of it before.
     #[oai(
-        path = "/:webhook/deliveries/:delivery/replay",
+        path = "/:collection/webhooks/:webhook/deliveries/:delivery/replay",
         method = "post",
         operation_id = "replayDelivery"
     )]
@@ -261,7 +277,11 @@ impl WebhooksApi {
     /// Send everything again that failed
     ///
     /// What was made since a time, oldest first, at most 1000 at once.
-    #[oai(path = "/:webhook/replays", method = "post", operation_id = "replayFailedDeliveries")]
+    #[oai(
+        path = "/:collection/webhooks/:webhook/replays",
+        method = "post",
+        operation_id = "replayFailedDeliveries"
+    )]
     async fn replay_failed(
         &self,
         caller: Caller,

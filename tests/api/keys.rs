@@ -85,7 +85,7 @@ async fn a_key_can_do_no_more_than_its_owner_at_this_moment() {
     app.patch(&address, json!({"role": "admin", "collections": null}))
         .await
         .ok();
-    assert_eq!(scopes().await, 15, "and no more than was given to it");
+    assert_eq!(scopes().await, 17, "and no more than was given to it");
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ async fn put(db: &Db, works: &[NewWork]) {
 }
 
 fn queue(db: &Db, clock: &Clock) -> WorkQueue {
-    services_at(db, Auth::default(), &TaskTracker::new(), clock.clone()).work.clone()
+    services_at(db, Auth::default(), &TaskTracker::new(), clock.clone())
+        .work
+        .clone()
 }
 
 fn later(time: Timestamp, span: time::Duration) -> Timestamp {
