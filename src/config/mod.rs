@@ -44,7 +44,7 @@ const LISTS: [&str; 4] = [
     "server.trusted_proxies",
     "cors.allowed_origins",
     "auth.oidc.scopes",
-    "webhooks.allow_private",
+    "webhooks.allow",
 ];
 /// What helps with every fault of the configuration.
 const ADVICE: &str = "the configuration cannot be used; docs/configuration.md lists every setting, `synoptic config` prints \

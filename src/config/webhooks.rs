@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Webhooks {
     /// Networks of your own that webhooks may reach, such as `10.1.0.0/16`. Without them only public addresses are.
-    pub allow_private: Vec<IpNet>,
+    pub allow: Vec<IpNet>,
     /// Whether a webhook's address may be `http://…`, which everybody on the way can read.
     pub allow_http: bool,
 }

@@ -149,7 +149,7 @@ impl WebhooksApi {
     ///
     /// The answer has it; it is not shown again. For 24 hours, what is sent is signed with the one before, too.
     #[oai(
-        path = "/:collection/webhooks/:webhook/secret",
+        path = "/:collection/webhooks/:webhook/rotate-secret",
         method = "post",
         operation_id = "rotateWebhookSecret"
     )]

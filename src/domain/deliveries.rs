@@ -13,20 +13,21 @@ use std::time::Duration;
 pub const DELIVERIES_LAST: time::Duration = time::Duration::days(30);
 /// How many attempts are kept of one delivery, the newest.
 pub const MOST_LOGGED: usize = 40;
-/// How long the next attempt waits after each that failed; together about a day.
-const PAUSES: [Duration; 7] = [
+/// How long the next attempt waits after each that failed; together somewhat more than a day.
+const PAUSES: [Duration; 8] = [
     Duration::from_secs(5),
+    Duration::from_secs(30),
     Duration::from_mins(5),
     Duration::from_mins(30),
     Duration::from_hours(2),
     Duration::from_hours(5),
-    Duration::from_hours(8),
+    Duration::from_hours(10),
     Duration::from_hours(10),
 ];
 /// How much longer a pause may be than that, so that what failed together is not tried again together.
 const LONGEST_SHARE: f64 = 0.1;
 /// The longest that a receiver may have us wait.
-const LONGEST_WISH: Duration = Duration::from_hours(12);
+const LONGEST_WISH: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -96,11 +97,11 @@ mod tests {
     #[test]
     fn attempts_are_spread_over_about_a_day() {
         let pauses: Vec<Duration> = (1..).map_while(|count| pause_after(count, None, 0.0)).collect();
-        assert_eq!(pauses.len(), 7);
+        assert_eq!(pauses.len(), 8);
         assert!(pauses.is_sorted());
         let hours = pauses.iter().sum::<Duration>().as_secs() / 3600;
-        assert!((24..=26).contains(&hours), "{hours}");
-        assert_eq!(pause_after(8, Some(Duration::from_secs(1)), 0.5), None);
+        assert!((24..=28).contains(&hours), "{hours}");
+        assert_eq!(pause_after(9, Some(Duration::from_secs(1)), 0.5), None);
     }
 
     #[test]

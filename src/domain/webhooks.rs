@@ -5,7 +5,7 @@ use super::{
     errors::{Checks, Error, Result},
     identifiers::{CollectionId, WebhookId},
     taxonomies::check_threshold,
-    text_fields::{check_required_text, check_text},
+    text_fields::check_required_text,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -15,14 +15,14 @@ use url::Url;
 
 /// The longest address, in characters.
 pub const LONGEST_URL: usize = 2_000;
-/// The longest description, in characters.
-pub const LONGEST_DESCRIPTION: usize = 500;
+/// The longest name, in characters.
+pub const LONGEST_WEBHOOK_NAME: usize = 120;
 /// The most webhooks of one collection.
 pub const MOST_WEBHOOKS: i64 = 20;
 /// For how long the secret before the present one still signs.
 pub const OLD_SECRET_LASTS: time::Duration = time::Duration::hours(24);
-/// After how long without an attempt that succeeded a webhook is disabled.
-pub const MAY_FAIL_FOR: time::Duration = time::Duration::days(5);
+/// After how many deliveries in a row that were given up a webhook is disabled.
+pub const MOST_GIVEN_UP: i64 = 5;
 /// The bytes of a secret: 24 to 64 are allowed.
 const SECRET_BYTES: usize = 32;
 const SECRET_PREFIX: &str = "whsec_";
@@ -90,18 +90,18 @@ impl fmt::Debug for WebhookSecret {
 pub struct Webhook {
     pub id: WebhookId,
     pub collection_id: CollectionId,
+    pub name: String,
     pub url: String,
-    pub description: String,
     pub events: Json<Vec<WebhookEvent>>,
     /// Below this, a classification is of low confidence; without it, when it abstained.
-    pub threshold: Option<f64>,
+    pub confidence_below: Option<f64>,
     pub secret: WebhookSecret,
     pub old_secret: Option<WebhookSecret>,
     pub old_secret_until: Option<Timestamp>,
     pub enabled: bool,
     pub disabled_reason: Option<String>,
-    /// Since when no attempt has succeeded.
-    pub failing_since: Option<Timestamp>,
+    /// How many deliveries in a row were given up.
+    pub given_up: i64,
     /// 1 when created, one more with every change; the ETag.
     pub version: i64,
     pub created_at: Timestamp,
@@ -124,10 +124,10 @@ impl Webhook {
 /// What a person may choose about a webhook, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookFields {
+    pub name: String,
     pub url: String,
-    pub description: String,
     pub events: Vec<WebhookEvent>,
-    pub threshold: Option<f64>,
+    pub confidence_below: Option<f64>,
     pub enabled: bool,
 }
 
@@ -139,8 +139,8 @@ impl WebhookFields {
     pub fn check(mut self) -> Result<(Self, Url)> {
         let mut checks = Checks::default();
         checks.take("", check_required_text("/url", &self.url, LONGEST_URL))?;
-        checks.take("", check_text("/description", &self.description, LONGEST_DESCRIPTION))?;
-        checks.take("", check_threshold("/threshold", self.threshold))?;
+        checks.take("", check_required_text("/name", &self.name, LONGEST_WEBHOOK_NAME))?;
+        checks.take("", check_threshold("/confidence_below", self.confidence_below))?;
         if self.events.is_empty() {
             let none: Result<()> = Err(Error::invalid("/events", "must name at least one event"));
             checks.take("", none)?;
@@ -154,7 +154,7 @@ impl WebhookFields {
         self.events.sort_unstable();
         self.events.dedup();
         url.as_str().clone_into(&mut self.url);
-        self.description = self.description.trim().to_owned();
+        self.name = self.name.trim().to_owned();
         Ok((self, url))
     }
 }

@@ -21,7 +21,7 @@ pub enum WebhookEvent {
     #[oai(rename = "analysis.failed")]
     #[serde(rename = "analysis.failed")]
     AnalysisFailed,
-    /// A classification is less sure than `threshold`; without one, it named no label.
+    /// A classification is less sure than `confidence_below`; without one, it named no label.
     #[oai(rename = "analysis.low_confidence")]
     #[serde(rename = "analysis.low_confidence")]
     LowConfidence,
@@ -59,16 +59,16 @@ fn shown(event: domain::WebhookEvent) -> Option<WebhookEvent> {
 pub struct Webhook {
     pub id: Uuid,
     pub collection_id: Uuid,
+    pub name: String,
     pub url: String,
-    pub description: String,
     pub events: Vec<WebhookEvent>,
     /// Below this probability, a classification is one of low confidence.
-    pub threshold: Option<f64>,
+    pub confidence_below: Option<f64>,
     pub enabled: bool,
     /// Why it is disabled.
     pub disabled_reason: Option<String>,
-    /// Since when no attempt has succeeded; not there when the last one did.
-    pub failing_since: Option<OffsetDateTime>,
+    /// How many deliveries in a row were given up; with the fifth, the webhook is disabled.
+    pub given_up: i64,
     /// Until when the secret before the present one signs, too.
     pub old_secret_until: Option<OffsetDateTime>,
     /// The secret that signs, `whsec_` and base64; only in the answer that makes it.
@@ -84,13 +84,13 @@ impl From<domain::Webhook> for Webhook {
         Self {
             id: webhook.id.0,
             collection_id: webhook.collection_id.0,
+            name: webhook.name,
             url: webhook.url,
-            description: webhook.description,
             events: webhook.events.0.into_iter().filter_map(shown).collect(),
-            threshold: webhook.threshold,
+            confidence_below: webhook.confidence_below,
             enabled: webhook.enabled,
             disabled_reason: webhook.disabled_reason,
-            failing_since: webhook.failing_since.map(|at| at.as_offset_date_time()),
+            given_up: webhook.given_up,
             old_secret_until: webhook.old_secret_until.map(|at| at.as_offset_date_time()),
             secret: None,
             version: webhook.version,
@@ -114,8 +114,7 @@ impl Webhook {
     /// Of the version, and of how it fares.
     #[must_use]
     pub fn etag(&self) -> String {
-        let since = self.failing_since.map_or(0, OffsetDateTime::unix_timestamp);
-        etag_with_state(self.id, self.version, &format!("{since:x}"))
+        etag_with_state(self.id, self.version, &format!("{:x}", self.given_up))
     }
 
     #[must_use]
@@ -129,19 +128,18 @@ impl Webhook {
 #[serde(deny_unknown_fields)]
 #[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct NewWebhook {
+    #[oai(validator(min_length = 1, max_length = 120))]
+    pub name: String,
     /// Where to send to: `https://`, without a user name and a password. It must be publicly reachable, unless whoever runs
     /// the server has allowed a private network.
     #[oai(validator(min_length = 1, max_length = 2000))]
     pub url: String,
-    #[serde(default)]
-    #[oai(default, validator(max_length = 500))]
-    pub description: String,
     #[oai(validator(min_items = 1, max_items = 16))]
     pub events: Vec<WebhookEvent>,
     /// For `analysis.low_confidence`: below this probability. Left out: when no label was given for that reason.
     #[serde(default)]
     #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
-    pub threshold: Option<f64>,
+    pub confidence_below: Option<f64>,
     #[serde(default = "yes")]
     #[oai(default = "yes")]
     pub enabled: bool,
@@ -154,10 +152,10 @@ fn yes() -> bool {
 impl From<NewWebhook> for domain::WebhookFields {
     fn from(new: NewWebhook) -> Self {
         Self {
+            name: new.name,
             url: new.url,
-            description: new.description,
             events: new.events.into_iter().map(Into::into).collect(),
-            threshold: new.threshold,
+            confidence_below: new.confidence_below,
             enabled: new.enabled,
         }
     }
@@ -166,10 +164,10 @@ impl From<NewWebhook> for domain::WebhookFields {
 impl Example for NewWebhook {
     fn example() -> Self {
         Self {
+            name: "Cases for doubtful tickets".to_owned(),
             url: "https://hooks.example/synoptic".to_owned(),
-            description: "Opens a case when a ticket could not be sorted.".to_owned(),
             events: vec![WebhookEvent::LowConfidence, WebhookEvent::AnalysisFailed],
-            threshold: Some(0.6),
+            confidence_below: Some(0.6),
             enabled: true,
         }
     }
@@ -181,11 +179,11 @@ impl Example for NewWebhook {
 #[oai(example, deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct WebhookChange {
     #[serde(default, deserialize_with = "given")]
+    #[oai(validator(min_length = 1, max_length = 120))]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     #[oai(validator(min_length = 1, max_length = 2000))]
     pub url: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    #[oai(validator(max_length = 500))]
-    pub description: Option<String>,
     /// All of the events, as they are to be.
     #[serde(default, deserialize_with = "given")]
     #[oai(validator(min_items = 1, max_items = 16))]
@@ -193,7 +191,7 @@ pub struct WebhookChange {
     /// `null` takes it away.
     #[serde(default, deserialize_with = "given_or_null")]
     #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
-    pub threshold: Option<Option<f64>>,
+    pub confidence_below: Option<Option<f64>>,
     /// `true` also forgets that it has failed.
     #[serde(default, deserialize_with = "given")]
     pub enabled: Option<bool>,
@@ -206,10 +204,10 @@ fn given_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
 impl From<WebhookChange> for WebhookPatch {
     fn from(change: WebhookChange) -> Self {
         Self {
+            name: change.name,
             url: change.url,
-            description: change.description,
             events: change.events.map(|events| events.into_iter().map(Into::into).collect()),
-            threshold: change.threshold,
+            confidence_below: change.confidence_below,
             enabled: change.enabled,
         }
     }
@@ -218,10 +216,10 @@ impl From<WebhookChange> for WebhookPatch {
 impl Example for WebhookChange {
     fn example() -> Self {
         Self {
+            name: Some("Help desk".to_owned()),
             url: None,
-            description: Some("Tells the help desk when a job has ended.".to_owned()),
             events: None,
-            threshold: None,
+            confidence_below: None,
             enabled: None,
         }
     }

@@ -12,7 +12,7 @@ use poem::http::{HeaderMap, StatusCode};
 use reqwest::{
     Response,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::RETRY_AFTER,
+    header::{DATE, RETRY_AFTER},
 };
 use std::{
     error::Error as StdError,
@@ -21,6 +21,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::{Host, Url};
 
 /// How long connecting may take, and a request as a whole.
@@ -43,7 +44,7 @@ impl Policy {
     #[must_use]
     pub fn new(settings: &Webhooks) -> Self {
         Self {
-            allowed: settings.allow_private.iter().map(IpNet::trunc).collect(),
+            allowed: settings.allow.iter().map(IpNet::trunc).collect(),
             allow_http: settings.allow_http,
         }
     }
@@ -83,7 +84,7 @@ impl Policy {
     }
 }
 
-const ADVICE: &str = "whoever runs the server can allow a private network in `webhooks.allow_private`";
+const ADVICE: &str = "whoever runs the server can allow a private network in `webhooks.allow`";
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,10 +229,16 @@ fn fault_of_error(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3); dates are not looked at.
+/// Seconds, or a date (RFC 9110, section 10.2.3). A date is taken against the answer's own `Date`, so that the two clocks need not
+/// agree; without one it says nothing.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+    let now = OffsetDateTime::parse(headers.get(DATE)?.to_str().ok()?, &Rfc2822).ok()?;
+    (until - now).try_into().ok()
 }
 
 /// Resolves names to addresses that may be reached, all of them or none.
@@ -315,7 +322,7 @@ mod tests {
     #[test]
     fn a_network_that_is_allowed_is_reached_and_no_other() {
         let open = Webhooks {
-            allow_private: vec!["10.1.2.3/16".parse().unwrap()],
+            allow: vec!["10.1.2.3/16".parse().unwrap()],
             allow_http: true,
         };
         assert_eq!(fault(&open, "http://10.1.200.7:8080/"), None);
@@ -324,11 +331,28 @@ mod tests {
         assert!(fault(&open, "http://127.0.0.1/").is_some());
     }
 
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            let pair = |(name, value): &(&'static str, &'static str)| (name.parse().unwrap(), value.parse().unwrap());
+            pairs.iter().map(pair).collect()
+        };
+        let after = |pairs: &[(&'static str, &'static str)]| retry_after(&headers(pairs));
+        assert_eq!(after(&[("retry-after", " 7 ")]), Some(Duration::from_secs(7)));
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let until = ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT");
+        assert_eq!(after(&[until, date]), Some(Duration::from_secs(30)));
+        assert_eq!(after(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date]), None);
+        for odd in ["soon", "-1", "1.5", "", "Sun, 06 Nov 1994 08:50:07 GMT"] {
+            assert_eq!(after(&[("retry-after", odd)]), None, "{odd}");
+        }
+    }
+
     #[tokio::test]
     async fn a_name_of_this_machine_is_refused_when_it_is_resolved() {
         drop(rustls::crypto::ring::default_provider().install_default());
         let sender = Sender::new(&Webhooks {
-            allow_private: Vec::new(),
+            allow: Vec::new(),
             allow_http: true,
         });
         let outcome = sender

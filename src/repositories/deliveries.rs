@@ -1,4 +1,4 @@
-//! Rows of `deliveries`.
+//! Rows of `webhook_deliveries`.
 
 use crate::{
     db::Tx,
@@ -16,23 +16,24 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT id, webhook_id, document_id, event, payload, status, turn, attempts, log, next_at, created_at, ended_at \
-             FROM deliveries WHERE ",
+             FROM webhook_deliveries WHERE ",
             $which
         )
     };
 }
 
-const INTO: &str = "INSERT INTO deliveries (id, webhook_id, document_id, event, payload, status, turn, attempts, log,
+const INTO: &str =
+    "INSERT INTO webhook_deliveries (id, webhook_id, document_id, event, payload, status, turn, attempts, log,
     next_at, created_at, ended_at) ";
 const FIND: &str = select!("id = $1");
 const LOCK: &str = select!("id = $1 FOR UPDATE");
 const UPDATE: &str =
-    "UPDATE deliveries SET status = $2, turn = $3, attempts = $4, log = $5, next_at = $6, ended_at = $7
+    "UPDATE webhook_deliveries SET status = $2, turn = $3, attempts = $4, log = $5, next_at = $6, ended_at = $7
     WHERE id = $1 AND turn = $8";
 const FAILED_SINCE: &str = select!("webhook_id = $1 AND status = 'failed' AND created_at >= $2 ORDER BY id LIMIT $3");
-const FORGET: &str = "DELETE FROM deliveries WHERE id IN (
-    SELECT id FROM deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-const ABANDON: &str = "UPDATE deliveries SET status = 'failed', next_at = NULL, ended_at = $2
+const FORGET: &str = "DELETE FROM webhook_deliveries WHERE id IN (
+    SELECT id FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+const ABANDON: &str = "UPDATE webhook_deliveries SET status = 'failed', next_at = NULL, ended_at = $2
     WHERE status = 'pending' AND next_at < $1";
 
 /// How many rows a statement takes.

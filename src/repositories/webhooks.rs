@@ -16,26 +16,26 @@ use sqlx::QueryBuilder;
 macro_rules! select {
     ($which:literal) => {
         concat!(
-            "SELECT id, collection_id, url, description, events, threshold, secret, old_secret, old_secret_until, enabled, \
-             disabled_reason, failing_since, version, created_at, updated_at FROM webhooks WHERE ",
+            "SELECT id, collection_id, name, url, events, confidence_below, secret, old_secret, old_secret_until, enabled, \
+             disabled_reason, given_up, version, created_at, updated_at FROM webhooks WHERE ",
             $which
         )
     };
 }
 
-const INSERT: &str = "INSERT INTO webhooks (id, collection_id, url, description, events, threshold, secret, old_secret,
-    old_secret_until, enabled, disabled_reason, failing_since, version, created_at, updated_at)
+const INSERT: &str = "INSERT INTO webhooks (id, collection_id, name, url, events, confidence_below, secret, old_secret,
+    old_secret_until, enabled, disabled_reason, given_up, version, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
 const FIND: &str = select!("id = $1");
 const LIST: &str = select!("collection_id = $1 AND id > $2 ORDER BY id LIMIT $3");
 const ENABLED: &str = select!("collection_id = $1 AND enabled ORDER BY id");
+const ENABLED_HELD: &str = select!("collection_id = $1 AND enabled ORDER BY id FOR KEY SHARE");
 const COUNT: &str = "SELECT COUNT(*) FROM webhooks WHERE collection_id = $1";
-const UPDATE: &str = "UPDATE webhooks SET url = $2, description = $3, events = $4, threshold = $5, secret = $6,
-    old_secret = $7, old_secret_until = $8, enabled = $9, disabled_reason = $10, failing_since = $11, version = $12,
+const UPDATE: &str = "UPDATE webhooks SET name = $2, url = $3, events = $4, confidence_below = $5, secret = $6,
+    old_secret = $7, old_secret_until = $8, enabled = $9, disabled_reason = $10, given_up = $11, version = $12,
     updated_at = $13 WHERE id = $1 AND version = $12 - 1";
-const FAILED: &str =
-    "UPDATE webhooks SET failing_since = COALESCE(failing_since, $2) WHERE id = $1 RETURNING failing_since";
-const SUCCEEDED: &str = "UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL";
+const GAVE_UP: &str = "UPDATE webhooks SET given_up = given_up + 1 WHERE id = $1 RETURNING given_up";
+const SUCCEEDED: &str = "UPDATE webhooks SET given_up = 0 WHERE id = $1 AND given_up > 0";
 const DISABLE: &str = "UPDATE webhooks SET enabled = $2, disabled_reason = $3, version = version + 1, updated_at = $4
     WHERE id = $1 AND enabled";
 const DELETE: &str = "DELETE FROM webhooks WHERE id = $1";
@@ -45,16 +45,16 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
     let rows = on!(tx, |c| sqlx::query(INSERT)
         .bind(webhook.id)
         .bind(webhook.collection_id)
+        .bind(&webhook.name)
         .bind(&webhook.url)
-        .bind(&webhook.description)
         .bind(&webhook.events)
-        .bind(webhook.threshold)
+        .bind(webhook.confidence_below)
         .bind(&webhook.secret)
         .bind(&webhook.old_secret)
         .bind(webhook.old_secret_until)
         .bind(webhook.enabled)
         .bind(&webhook.disabled_reason)
-        .bind(webhook.failing_since)
+        .bind(webhook.given_up)
         .bind(webhook.version)
         .bind(webhook.created_at)
         .bind(webhook.updated_at)
@@ -78,9 +78,10 @@ pub async fn list(tx: &mut Tx, collection: CollectionId, after: Option<WebhookId
         .await)
 }
 
-/// Those of a collection that are told of things.
+/// Those of a collection that are told of things; nobody deletes them until the end of the transaction.
 pub async fn enabled(tx: &mut Tx, collection: CollectionId) -> Result<Vec<Webhook>> {
-    on!(tx, |c| sqlx::query_as(ENABLED).bind(collection).fetch_all(c).await)
+    let statement = tx.pick(ENABLED, ENABLED_HELD);
+    on!(tx, |c| sqlx::query_as(statement).bind(collection).fetch_all(c).await)
 }
 
 /// Of these documents, those whose collections have webhooks that are told of things, each with its collection.
@@ -103,16 +104,16 @@ pub async fn count(tx: &mut Tx, collection: CollectionId) -> Result<i64> {
 pub async fn update(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
     let rows = on!(tx, |c| sqlx::query(UPDATE)
         .bind(webhook.id)
+        .bind(&webhook.name)
         .bind(&webhook.url)
-        .bind(&webhook.description)
         .bind(&webhook.events)
-        .bind(webhook.threshold)
+        .bind(webhook.confidence_below)
         .bind(&webhook.secret)
         .bind(&webhook.old_secret)
         .bind(webhook.old_secret_until)
         .bind(webhook.enabled)
         .bind(&webhook.disabled_reason)
-        .bind(webhook.failing_since)
+        .bind(webhook.given_up)
         .bind(webhook.version)
         .bind(webhook.updated_at)
         .execute(c)
@@ -121,13 +122,9 @@ pub async fn update(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
     Ok(rows > 0)
 }
 
-/// Notes that an attempt failed; since when none has succeeded, or `None` when the webhook is gone.
-pub async fn failed(tx: &mut Tx, id: WebhookId, now: Timestamp) -> Result<Option<Timestamp>> {
-    on!(tx, |c| sqlx::query_scalar(FAILED)
-        .bind(id)
-        .bind(now)
-        .fetch_optional(c)
-        .await)
+/// Notes that a delivery was given up; how many in a row were, or `None` when the webhook is gone.
+pub async fn gave_up(tx: &mut Tx, id: WebhookId) -> Result<Option<i64>> {
+    on!(tx, |c| sqlx::query_scalar(GAVE_UP).bind(id).fetch_optional(c).await)
 }
 
 /// Notes that an attempt succeeded.

@@ -16,7 +16,7 @@ use crate::{
         audit::Action,
         deliveries::{Attempt, Delivery, DeliveryStatus, pause_after},
         identifiers::{DeliveryId, WebhookId},
-        webhooks::{MAY_FAIL_FOR, Webhook, WebhookEvent},
+        webhooks::{MOST_GIVEN_UP, Webhook, WebhookEvent},
         work::Claimed,
     },
     outbound::{Outcome, Sender},
@@ -203,12 +203,16 @@ impl Delivering {
         let now = self.clock.now();
         let was_tried = outcome.fault != Some("disabled");
         let mut tx = self.db.write().await?;
-        let failing_since = match outcome.fault {
+        let again = match outcome.fault {
+            Some("disabled" | "gone") | None => None,
+            Some(_) => pause_after(sent.attempts + 1, outcome.retry_after, rand::random()),
+        };
+        let given_up = match outcome.fault {
             None => {
                 webhooks::succeeded(&mut tx, webhook.id).await?;
                 None
             }
-            Some(_) if was_tried => webhooks::failed(&mut tx, webhook.id, now).await?,
+            Some(_) if was_tried && again.is_none() => webhooks::gave_up(&mut tx, webhook.id).await?,
             Some(_) => None,
         };
         let Some(mut delivery) = deliveries::lock(&mut tx, sent.id).await? else {
@@ -225,13 +229,7 @@ impl Delivering {
             duration_ms: u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
             fault: outcome.fault.map(str::to_owned),
         });
-        let disabling = disabling(webhook, outcome, failing_since, now);
-        let again = match outcome.fault {
-            Some(_) if was_tried && disabling.is_none() => {
-                pause_after(delivery.attempts, outcome.retry_after, rand::random())
-            }
-            _ => None,
-        };
+        let disabling = disabling(webhook, outcome, given_up);
         let due = again.map(|pause| after(now, time::Duration::try_from(pause).unwrap_or(LATER)));
         delivery.next_at = due;
         delivery.ended_at = due.is_none().then_some(now);
@@ -273,12 +271,12 @@ fn order(work: &Claimed) -> Result<Order> {
 }
 
 /// Why no more is to be sent to a webhook, if that is so.
-fn disabling(webhook: &Webhook, outcome: &Outcome, failing_since: Option<Timestamp>, now: Timestamp) -> Option<String> {
+fn disabling(webhook: &Webhook, outcome: &Outcome, given_up: Option<i64>) -> Option<String> {
     if outcome.fault == Some("gone") {
         return Some("the receiver answered 410 Gone".to_owned());
     }
-    let since = failing_since.filter(|_| webhook.enabled)?;
-    (after(since, MAY_FAIL_FOR) <= now).then(|| "every attempt has failed for 5 days".to_owned())
+    let given_up = given_up.filter(|_| webhook.enabled)?;
+    (given_up >= MOST_GIVEN_UP).then(|| format!("{given_up} deliveries in a row were given up"))
 }
 
 /// The headers of Standard Webhooks: a signature for each secret that is valid.

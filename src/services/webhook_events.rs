@@ -37,7 +37,7 @@ pub(super) async fn tell_of_analyses(tx: &mut Tx, analyses: &[&Analysis], now: T
         }
         for webhook in listeners.get(&collection).into_iter().flatten() {
             for event in [WebhookEvent::AnalysisDone, WebhookEvent::LowConfidence] {
-                let applies = event == WebhookEvent::AnalysisDone || is_doubtful(analysis, webhook.threshold);
+                let applies = event == WebhookEvent::AnalysisDone || is_doubtful(analysis, webhook.confidence_below);
                 if applies && webhook.wants(event) {
                     let data = of_analysis(analysis, collection, webhook, event);
                     told.push((collection, delivery(webhook, event, analysis.document_id, data, now)));
@@ -48,7 +48,7 @@ pub(super) async fn tell_of_analyses(tx: &mut Tx, analyses: &[&Analysis], now: T
     send(tx, told, now).await
 }
 
-/// Below the webhook's threshold; without one, when no label was given for that reason.
+/// Below what the webhook says; without one, when no label was given for that reason.
 fn is_doubtful(analysis: &Analysis, threshold: Option<f64>) -> bool {
     let AnalysisOutput::Classification(answer) = &analysis.output.0 else {
         return false;
@@ -78,7 +78,7 @@ fn of_analysis(analysis: &Analysis, collection: CollectionId, webhook: &Webhook,
         data["confidence"] = json!(answer.confidence);
         data["abstained"] = json!(answer.abstained);
         if event == WebhookEvent::LowConfidence {
-            data["threshold"] = json!(webhook.threshold.unwrap_or(answer.threshold));
+            data["confidence_below"] = json!(webhook.confidence_below.unwrap_or(answer.threshold));
         }
     }
     data

@@ -36,11 +36,11 @@ pub struct Webhooks {
 /// What a change says; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookPatch {
+    pub name: Option<String>,
     pub url: Option<String>,
-    pub description: Option<String>,
     pub events: Option<Vec<WebhookEvent>>,
-    /// `Some(None)` takes the threshold away.
-    pub threshold: Option<Option<f64>>,
+    /// `Some(None)` takes it away.
+    pub confidence_below: Option<Option<f64>>,
     pub enabled: Option<bool>,
 }
 
@@ -88,16 +88,16 @@ impl Webhooks {
         let webhook = Webhook {
             id,
             collection_id: collection.id,
+            name: fields.name,
             url: fields.url,
-            description: fields.description,
             events: Json(fields.events),
-            threshold: fields.threshold,
+            confidence_below: fields.confidence_below,
             secret: WebhookSecret::generate(),
             old_secret: None,
             old_secret_until: None,
             enabled: fields.enabled,
             disabled_reason: (!fields.enabled).then(|| BY_HAND.to_owned()),
-            failing_since: None,
+            given_up: 0,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -158,24 +158,24 @@ impl Webhooks {
         let stored = find(&mut tx, actor, collection, id).await?;
         expected.check("webhook", stored.id.0, stored.version)?;
         let fields = self.check(WebhookFields {
+            name: patch.name.unwrap_or_else(|| stored.name.clone()),
             url: patch.url.unwrap_or_else(|| stored.url.clone()),
-            description: patch.description.unwrap_or_else(|| stored.description.clone()),
             events: patch.events.unwrap_or_else(|| stored.events.0.clone()),
-            threshold: patch.threshold.unwrap_or(stored.threshold),
+            confidence_below: patch.confidence_below.unwrap_or(stored.confidence_below),
             enabled: patch.enabled.unwrap_or(stored.enabled),
         })?;
         let mut changed = Webhook {
+            name: fields.name,
             url: fields.url,
-            description: fields.description,
             events: Json(fields.events),
-            threshold: fields.threshold,
+            confidence_below: fields.confidence_below,
             enabled: fields.enabled,
             ..stored.clone()
         };
         match (stored.enabled, changed.enabled) {
             (false, true) => {
                 changed.disabled_reason = None;
-                changed.failing_since = None;
+                changed.given_up = 0;
             }
             (true, false) => changed.disabled_reason = Some(BY_HAND.to_owned()),
             _ => {}

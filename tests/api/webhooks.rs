@@ -9,8 +9,7 @@ const PLACE: &str = "/api/collections/notes/webhooks";
 #[tokio::test]
 async fn a_webhook_is_made_seen_changed_and_deleted() {
     let app = TestApp::with_notes().await;
-    let new =
-        json!({"url": "https://hooks.example/x#part", "events": ["job.finished", "analysis.done", "job.finished"]});
+    let new = json!({"name": "Hook", "url": "https://hooks.example/x#part", "events": ["job.finished", "analysis.done", "job.finished"]});
     let made = app.post(PLACE, new).await;
     let hook = made.created().body.clone();
     let secret = hook["secret"].as_str().unwrap();
@@ -28,19 +27,21 @@ async fn a_webhook_is_made_seen_changed_and_deleted() {
     assert!(read.ok().body.get("secret").is_none());
     assert_eq!(read.etag(), made.etag());
     let request = app.request("PATCH", &place).header("if-match", made.etag());
-    let changed = send(request.body_json(&json!({"enabled": false, "threshold": 0.5}))).await;
+    let changed = send(request.body_json(&json!({"enabled": false, "confidence_below": 0.5}))).await;
     assert_eq!(
         (&changed.ok().body["enabled"], &changed.body["version"]),
         (&json!(false), &json!(2))
     );
     assert!(changed.body["disabled_reason"].as_str().unwrap().contains("by hand"));
     let late = app.request("PATCH", &place).header("if-match", made.etag());
-    send(late.body_json(&json!({"description": "x"})))
+    send(late.body_json(&json!({"name": "x"})))
         .await
         .problem(412, "precondition-failed");
-    let cleared = app.patch(&place, json!({"threshold": null, "enabled": true})).await;
-    assert!(cleared.ok().body.get("threshold").is_none());
-    let rotated = app.post(&format!("{place}/secret"), json!({})).await;
+    let cleared = app
+        .patch(&place, json!({"confidence_below": null, "enabled": true}))
+        .await;
+    assert!(cleared.ok().body.get("confidence_below").is_none());
+    let rotated = app.post(&format!("{place}/rotate-secret"), json!({})).await;
     assert_ne!(rotated.ok().body["secret"], hook["secret"]);
     assert!(rotated.body["old_secret_until"].is_string());
     let late = app.request("DELETE", &place).header("if-match", made.etag());
@@ -71,23 +72,25 @@ async fn an_address_that_may_not_be_reached_is_refused_with_the_reason() {
         ("https://user:pass@hooks.example/", "password"),
         ("https://127.0.0.1/", "no public address"),
         ("https://[::1]/", "no public address"),
-        ("https://10.0.0.1/", "webhooks.allow_private"),
+        ("https://10.0.0.1/", "webhooks.allow"),
         ("https://hooks.example:25/", "port"),
         ("hooks.example", "absolute"),
     ] {
-        let answer = app.post(PLACE, json!({"url": url, "events": ["job.finished"]})).await;
+        let answer = app
+            .post(PLACE, json!({"name": "Hook", "url": url, "events": ["job.finished"]}))
+            .await;
         let problem = answer.invalid_at(&["/url"]);
         let detail = problem["errors"][0]["detail"].as_str().unwrap();
         assert!(detail.contains(word), "{url}: {detail}");
     }
-    let nothing = json!({"url": "https://hooks.example/", "events": []});
+    let nothing = json!({"name": "Hook", "url": "https://hooks.example/", "events": []});
     app.post(PLACE, nothing).await.invalid_at(&["/events"]);
 }
 
 #[tokio::test]
 async fn a_test_is_in_the_log_and_can_be_sent_again() {
     let app = TestApp::with_notes().await;
-    let new = json!({"url": "https://hooks.example/", "events": ["job.finished"], "enabled": false});
+    let new = json!({"name": "Hook", "url": "https://hooks.example/", "events": ["job.finished"], "enabled": false});
     let made = app.post(PLACE, new).await;
     made.created();
     let place = made.header("location").unwrap().to_owned();
@@ -119,7 +122,7 @@ async fn whoever_is_kept_to_another_collection_finds_none() {
     let made = app
         .post(
             PLACE,
-            json!({"url": "https://hooks.example/", "events": ["job.finished"]}),
+            json!({"name": "Hook", "url": "https://hooks.example/", "events": ["job.finished"]}),
         )
         .await;
     made.created();

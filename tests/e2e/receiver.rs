@@ -109,6 +109,7 @@ fn answer(connection: TcpStream, seen: &Mutex<Vec<Received>>) -> std::io::Result
     let (status, more) = match path.as_str() {
         "/flaky" if earlier == 0 => ("500 Internal Server Error", ""),
         "/redirect" => ("302 Found", "Location: /redirected\r\n"),
+        "/broken" => ("500 Internal Server Error", ""),
         "/gone" => ("410 Gone", ""),
         "/hangs" if earlier == 0 => {
             thread::sleep(Duration::from_secs(8));

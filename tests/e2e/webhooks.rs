@@ -22,14 +22,14 @@ fn start(folder: &Path) -> Server {
 #[test]
 fn a_server_that_is_killed_while_it_sends_sends_it_again_under_the_same_id() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = "[webhooks]\nallow_private = [\"127.0.0.0/8\"]\nallow_http = true\n";
+    let settings = "[webhooks]\nallow = [\"127.0.0.0/8\"]\nallow_http = true\n";
     std::fs::write(folder.path().join("synoptic.toml"), settings).unwrap();
     let receiver = Receiver::start();
     let server = start(folder.path());
     let key = server.key().unwrap();
     ask(&server, "POST", "/api/collections", &key, &json!({"name": "Notes"}));
     let place = "/api/collections/notes/webhooks";
-    let new = json!({"url": receiver.url("/hangs"), "events": ["job.finished"]});
+    let new = json!({"name": "Hook", "url": receiver.url("/hangs"), "events": ["job.finished"]});
     let hook = ask(&server, "POST", place, &key, &new);
     let test = format!("{place}/{}/test", hook["id"].as_str().unwrap());
     let sent = ask(&server, "POST", &test, &key, &json!({}));

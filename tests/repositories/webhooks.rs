@@ -25,9 +25,10 @@ use synoptic::{
         principal::Actor,
         text_fields::NameOrId,
         webhooks::{Webhook, WebhookEvent, WebhookFields, WebhookSecret},
+        work::{NewWork, Queue, WorkKind},
     },
     jobs::Workers,
-    repositories::{deliveries, taxonomies, webhooks},
+    repositories::{deliveries, taxonomies, webhooks, work},
     services::{Services, jobs::NewJob, webhooks::WebhookPatch},
     telemetry::metrics::Metrics,
 };
@@ -38,7 +39,7 @@ const TEXT: &str = "The parcel came late and was wet. I want my money back, plea
 
 fn here() -> Settings {
     Settings {
-        allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+        allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
         allow_http: true,
     }
 }
@@ -59,12 +60,12 @@ fn notes() -> NameOrId<synoptic::domain::identifiers::CollectionId> {
     NameOrId::Name("notes".to_owned())
 }
 
-async fn listen(services: &Services, url: String, events: &[WebhookEvent], threshold: Option<f64>) -> Webhook {
+async fn listen(services: &Services, url: String, events: &[WebhookEvent], confidence_below: Option<f64>) -> Webhook {
     let fields = WebhookFields {
+        name: "Hook".to_owned(),
         url,
-        description: String::new(),
         events: events.to_vec(),
-        threshold,
+        confidence_below,
         enabled: true,
     };
     services
@@ -320,6 +321,72 @@ async fn a_receiver_that_is_gone_is_left_alone_until_it_is_enabled() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_disabled_when_five_in_a_row_were_given_up() {
+    on_both(async |db| {
+        one_note(db).await;
+        let receiver = Receiver::start();
+        let (services, workers) = serve(db, &here());
+        let operator = Actor::operator();
+        let hook = listen(&services, receiver.url("/broken"), &[WebhookEvent::JobFinished], None).await;
+        // Each has one attempt left.
+        let last = |seconds| Delivery {
+            attempts: 8,
+            ..delivery(&hook, DeliveryStatus::Pending, seconds)
+        };
+        let send = async |rows: Vec<Delivery>| {
+            let works: Vec<NewWork> = rows
+                .iter()
+                .map(|row| NewWork {
+                    queue: Queue::Deliveries,
+                    collection: hook.collection_id,
+                    kind: WorkKind::Deliver,
+                    job: None,
+                    document: None,
+                    rule: None,
+                    payload: serde_json::json!({"delivery": row.id, "turn": row.turn}),
+                    due_at: at(0),
+                })
+                .collect();
+            let mut tx = write(db).await;
+            deliveries::insert(&mut tx, &rows).await.unwrap();
+            work::insert(&mut tx, &works).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        send((1..=4).map(last).collect()).await;
+        let rows = settled(&services, &hook, 4).await;
+        assert!(
+            rows.iter()
+                .all(|row| row.status == DeliveryStatus::Failed && row.next_at.is_none())
+        );
+        let four = services.webhooks.get(&operator, &notes(), hook.id).await.unwrap();
+        assert_eq!((four.enabled, four.given_up), (true, 4));
+        send(vec![last(5)]).await;
+        settled(&services, &hook, 5).await;
+        let five = services.webhooks.get(&operator, &notes(), hook.id).await.unwrap();
+        assert_eq!((five.enabled, five.given_up), (false, 5));
+        assert!(five.disabled_reason.unwrap().contains("5 deliveries in a row"));
+        // What was still waiting is not sent, and counts for nothing.
+        send(vec![last(6)]).await;
+        let rows = settled(&services, &hook, 6).await;
+        let newest = rows.iter().find(|row| row.created_at == at(6)).unwrap();
+        assert_eq!(newest.log.last().unwrap().fault.as_deref(), Some("disabled"));
+        assert_eq!(receiver.at("/broken").len(), 5);
+        let patch = WebhookPatch {
+            enabled: Some(true),
+            ..WebhookPatch::default()
+        };
+        let again = services
+            .webhooks
+            .update(&operator, &notes(), hook.id, &Expected::Any, patch)
+            .await
+            .unwrap();
+        assert_eq!((again.enabled, again.given_up, again.disabled_reason), (true, 0, None));
+        workers.drain(PATIENCE).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_is_sent_to_this_machine_and_no_redirect_is_followed() {
     on_both(async |db| {
         one_note(db).await;
@@ -327,10 +394,10 @@ async fn nothing_is_sent_to_this_machine_and_no_redirect_is_followed() {
         let (strict, workers) = serve(db, &Settings::default());
         let operator = Actor::operator();
         let fields = |url: String| WebhookFields {
+            name: "Hook".to_owned(),
             url,
-            description: String::new(),
             events: vec![WebhookEvent::JobFinished],
-            threshold: None,
+            confidence_below: None,
             enabled: true,
         };
         for (url, word) in [
@@ -366,6 +433,11 @@ async fn nothing_is_sent_to_this_machine_and_no_redirect_is_followed() {
         );
         workers.drain(PATIENCE).await;
         let (services, workers) = serve(db, &here());
+        // Where this machine is allowed, its name leads to the port that was given.
+        let named = format!("http://localhost:{}/named", receiver.address.port());
+        let hook = listen(&services, named, &[WebhookEvent::JobFinished], None).await;
+        services.webhooks.test(&operator, &notes(), hook.id).await.unwrap();
+        waited(&receiver, "/named", 1).await;
         let hook = listen(&services, receiver.url("/redirect"), &[WebhookEvent::JobFinished], None).await;
         services.webhooks.test(&operator, &notes(), hook.id).await.unwrap();
         waited(&receiver, "/redirect", 1).await;
@@ -388,16 +460,16 @@ fn webhook(of: synoptic::domain::identifiers::CollectionId) -> Webhook {
     Webhook {
         id: WebhookId::generate(),
         collection_id: of,
+        name: "Ümläüte, 漢字 & 'quotes'".to_owned(),
         url: "https://hooks.example/ü".to_owned(),
-        description: "Ümläüte, 漢字 & 'quotes'".to_owned(),
         events: Json(vec![WebhookEvent::AnalysisDone, WebhookEvent::JobFinished]),
-        threshold: Some(0.25),
+        confidence_below: Some(0.25),
         secret: WebhookSecret::generate(),
         old_secret: Some(WebhookSecret::generate()),
         old_secret_until: Some(at(9)),
         enabled: true,
         disabled_reason: None,
-        failing_since: None,
+        given_up: 0,
         version: 1,
         created_at: at(0),
         updated_at: at(0),
@@ -439,7 +511,7 @@ async fn rows_come_back_as_they_went_in() {
         assert_eq!(webhooks::count(&mut tx, notes.id).await.unwrap(), 1);
         let next = Webhook {
             version: 2,
-            threshold: None,
+            confidence_below: None,
             old_secret: None,
             old_secret_until: None,
             ..hook.clone()
@@ -451,10 +523,11 @@ async fn rows_come_back_as_they_went_in() {
             [next.clone()]
         );
         assert_eq!(webhooks::list(&mut tx, notes.id, Some(hook.id), 5).await.unwrap(), []);
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(3)).await.unwrap(), Some(at(3)));
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(4)).await.unwrap(), Some(at(3)));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(1));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(2));
         webhooks::succeeded(&mut tx, hook.id).await.unwrap();
-        assert_eq!(webhooks::failed(&mut tx, hook.id, at(5)).await.unwrap(), Some(at(5)));
+        assert_eq!(webhooks::gave_up(&mut tx, hook.id).await.unwrap(), Some(1));
+        assert_eq!(webhooks::gave_up(&mut tx, WebhookId::generate()).await.unwrap(), None);
         assert_eq!(webhooks::enabled(&mut tx, notes.id).await.unwrap().len(), 1);
         assert!(webhooks::disable(&mut tx, hook.id, "why", at(6)).await.unwrap());
         assert!(!webhooks::disable(&mut tx, hook.id, "why", at(6)).await.unwrap());

@@ -27,15 +27,15 @@ pub const DELIVERY: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_
 /// When the database does not answer.
 pub async fn load(services: &Services) -> Result<()> {
     let tickets = NameOrId::Name(COLLECTION.to_owned());
-    for (id, path, description) in [
-        (WEBHOOK, "tickets", "Tells the sample's help desk when a job has ended."),
-        (SPARE_WEBHOOK, "spare", "Here to try deleting with."),
+    for (id, path, name) in [
+        (WEBHOOK, "tickets", "Help desk"),
+        (SPARE_WEBHOOK, "spare", "To try deleting with"),
     ] {
         let fields = WebhookFields {
+            name: name.to_owned(),
             url: format!("https://hooks.example/{path}"),
-            description: description.to_owned(),
             events: vec![WebhookEvent::JobFinished],
-            threshold: None,
+            confidence_below: None,
             enabled: true,
         };
         let created = services
