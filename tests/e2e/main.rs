@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod chaos;
 mod folder;
 mod import;
 mod ledger;
