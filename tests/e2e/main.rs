@@ -22,6 +22,7 @@ mod oidc;
 mod postgres;
 mod process;
 mod provider;
+#[expect(dead_code, reason = "other tests use more of it")]
 mod receiver;
 mod serve;
 mod swagger;
