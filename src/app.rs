@@ -2,8 +2,8 @@
 
 use crate::{
     cache::AnswerCache,
-    config::{self, Auth, Config},
-    db::{Db, Pool},
+    config::{self, Auth, Config, Database, SslMode},
+    db::{self, Db, Migrations, PgSslMode, Pool, PostgresSettings},
     domain::Clock,
     engines::router::Router,
     http,
@@ -18,7 +18,12 @@ use poem::{
     listener::{Acceptor, Listener, TcpListener},
 };
 use poem_openapi::OpenApi;
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio_util::task::TaskTracker;
 
 /// How long work in the background may take to end when the program stops.
@@ -34,6 +39,85 @@ pub struct App {
     tasks: TaskTracker,
 }
 
+/// Connects to the database as it is configured; changes nothing there.
+async fn connect(settings: &Database) -> Result<Db> {
+    let pool = Pool {
+        connections: settings.connections.max(1),
+        acquire_timeout: Duration::from_secs(settings.acquire_seconds),
+    };
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let postgres = PostgresSettings {
+        statement_timeout: seconds(settings.statement_timeout_seconds),
+        lock_timeout: seconds(settings.lock_timeout_seconds),
+        idle_transaction_timeout: seconds(settings.idle_transaction_timeout_seconds),
+        idle_timeout: Duration::from_secs(settings.idle_seconds),
+        max_lifetime: Duration::from_secs(settings.lifetime_seconds),
+        ssl_mode: settings.ssl_mode.map(|mode| match mode {
+            SslMode::Disable => PgSslMode::Disable,
+            SslMode::Prefer => PgSslMode::Prefer,
+            SslMode::Require => PgSslMode::Require,
+            SslMode::VerifyCa => PgSslMode::VerifyCa,
+            SslMode::VerifyFull => PgSslMode::VerifyFull,
+        }),
+        ssl_root_cert: settings.ssl_root_cert.clone(),
+    };
+    Db::connect_with(settings.url.reveal(), pool, &postgres).await
+}
+
+fn check_migrated(migrations: &Migrations) -> Result<()> {
+    if let Some(unknown) = migrations.unknown.first() {
+        return Err(anyhow!(
+            "the database has migration {unknown}, which this version of Synoptic does not know: start the newer version"
+        ));
+    }
+    match migrations.pending.len() {
+        0 => Ok(()),
+        count => Err(anyhow!(
+            "{count} migrations are to be applied, and `database.migrate_on_start` is off: run `synoptic migrate`, then start \
+             again"
+        )),
+    }
+}
+
+/// Brings the database to the newest schema, and says what was applied.
+///
+/// # Errors
+/// When the database cannot be reached or migrated.
+pub async fn migrate(settings: &Database) -> Result<Migrations> {
+    let db = connect(settings).await?;
+    let before = db.migrations().await?;
+    let outcome = db.migrate().await;
+    db.close().await;
+    outcome.map(|()| before)
+}
+
+/// What was applied, and what is to be.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn migrations(settings: &Database) -> Result<Migrations> {
+    let db = connect(settings).await?;
+    let found = db.migrations().await;
+    db.close().await;
+    found
+}
+
+/// See [`db::back_up`].
+///
+/// # Errors
+/// As there.
+pub async fn back_up(settings: &Database, to: &Path) -> Result<u64> {
+    db::back_up(settings.url.reveal(), to).await
+}
+
+/// See [`db::restore`].
+///
+/// # Errors
+/// As there.
+pub async fn restore(settings: &Database, from: &Path, replace: bool) -> Result<Option<PathBuf>> {
+    db::restore(from, settings.url.reveal(), replace).await
+}
+
 impl App {
     /// Connects and migrates the database and builds the services.
     ///
@@ -41,12 +125,12 @@ impl App {
     /// When the database cannot be reached, opened or migrated.
     pub async fn build(config: Config, clock: Clock) -> Result<Self> {
         let oidc = sign_in_provider(&config)?;
-        let pool = Pool {
-            connections: config.database.connections.max(1),
-            acquire_timeout: Duration::from_secs(config.database.acquire_seconds),
-        };
-        let db = Db::connect(config.database.url.reveal(), pool).await?;
-        db.migrate().await?;
+        let db = connect(&config.database).await?;
+        if config.database.migrate_on_start {
+            db.migrate().await?;
+        } else {
+            check_migrated(&db.migrations().await?)?;
+        }
         let tasks = TaskTracker::new();
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
         let router = Router::new(&config.providers, &config.routes, &metrics)?;

@@ -1,11 +1,13 @@
 //! The command line: one file a command. Results go to standard output, everything else to standard error.
 
 mod arguments;
+mod backup;
 mod classify;
 mod config;
 mod export;
 mod import;
 mod keys;
+mod migrate;
 mod openapi;
 pub mod permissions;
 mod serve;
@@ -63,6 +65,12 @@ enum Command {
     Users(users::UsersArgs),
     /// List and rotate the keys that sign access tokens.
     SigningKeys(signing_keys::SigningKeysArgs),
+    /// Bring the database to the newest schema.
+    Migrate(migrate::MigrateArgs),
+    /// Copy a SQLite database into a file while servers use it.
+    Backup(backup::BackupArgs),
+    /// Put a backup where the database is.
+    Restore(backup::RestoreArgs),
     /// Print who may do what, as Markdown.
     Permissions,
     /// Print the configuration in force, with secrets hidden.
@@ -116,6 +124,9 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::SigningKeys(args) => with_auth(load(None, None)?, async |services, auth| {
             signing_keys::run(args, services, auth).await
         }),
+        Command::Migrate(args) => on_runtime(migrate::run(args, load(None, None)?.database)),
+        Command::Backup(args) => on_runtime(backup::back_up(args, load(None, None)?.database)),
+        Command::Restore(args) => on_runtime(backup::restore(args, load(None, None)?.database)),
         Command::Permissions => permissions::run(),
         Command::Summarize(args) => summarize::run(args),
         Command::Classify(args) => classify::run(args),

@@ -4,6 +4,7 @@
 mod auth;
 mod cache;
 mod cors;
+mod database;
 mod limits;
 mod log;
 mod provider_keys;
@@ -18,6 +19,7 @@ mod work;
 pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
 pub use cors::{Cors, Origin};
+pub use database::{Database, DatabaseUrl, SslMode};
 pub use limits::Limits;
 pub use log::Log;
 pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput, without_prices};
@@ -31,7 +33,7 @@ pub use work::Work;
 use crate::domain::workers::ServerRole;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, fmt, net::SocketAddr, path::Path};
+use std::{collections::HashMap, net::SocketAddr, path::Path};
 
 /// The file that is read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "synoptic.toml";
@@ -62,79 +64,6 @@ pub struct Config {
     pub work: Work,
     pub webhooks: Webhooks,
     pub providers: Vec<Provider>,
-}
-
-/// Where everything is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Database {
-    /// `sqlite:FILE` or `postgres://user:password@host/database`.
-    pub url: DatabaseUrl,
-    /// How many connections at most; SQLite writes through one more.
-    pub connections: u32,
-    /// How long to wait for a free connection, in seconds.
-    pub acquire_seconds: u64,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self {
-            url: DatabaseUrl("sqlite:synoptic.db".to_owned()),
-            connections: 4,
-            acquire_seconds: 10,
-        }
-    }
-}
-
-/// The address of a database. It shows itself without the password.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// The whole address, for connecting.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else {
-            return formatter.write_str(&self.0);
-        };
-        // A sign that is in the wrong place may be part of a password: then nothing is shown.
-        if rest.split_once('?').is_some_and(|(_, options)| options.contains('@')) {
-            return write!(formatter, "{scheme}://***");
-        }
-        let (credentials, rest) = rest
-            .rsplit_once('@')
-            .map_or((None, rest), |(credentials, rest)| (Some(credentials), rest));
-        // What follows `?` may hold a password too (`?password=…`).
-        let (place, options) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
-        match credentials.map(|credentials| credentials.split(':').next().unwrap_or_default()) {
-            Some(user) => write!(formatter, "{scheme}://{user}:***@{place}{options}"),
-            None => write!(formatter, "{scheme}://{place}{options}"),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-impl Serialize for DatabaseUrl {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 /// What was said on the command line.
@@ -183,6 +112,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         let sections = [
             self.server.fault(),
+            self.database.fault(),
             self.auth.fault(),
             self.limits.fault(),
             self.cors.fault().map(str::to_owned),
@@ -278,26 +208,6 @@ fn settings_from_environment() -> HashMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_never_shown() {
-        for url in [
-            "postgres://me:hunter2@db/synoptic",
-            "postgres://db/x?password=hunter2",
-            "postgres://me:a@hunter2@db/x",
-            "postgres://me:hun?ter2:hunter2@db/x",
-        ] {
-            let config = Config {
-                database: Database {
-                    url: DatabaseUrl::new(url),
-                    ..Database::default()
-                },
-                ..Config::default()
-            };
-            let shown = format!("{config:?} {}", config.to_toml().unwrap());
-            assert!(!shown.contains("hunter2"), "{shown}");
-        }
-    }
 
     #[test]
     fn a_file_is_read_and_an_unknown_setting_is_named() {

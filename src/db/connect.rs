@@ -1,9 +1,12 @@
 //! Opening a database from its URL.
 
-use super::Db;
+use super::{
+    Db,
+    postgres::{self, PostgresSettings},
+};
 use anyhow::{Context, bail};
 use sqlx::{
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{path::Path, str::FromStr, time::Duration};
@@ -26,10 +29,18 @@ impl Db {
     /// # Errors
     /// When the URL is of neither kind or the database cannot be reached.
     pub async fn connect(url: &str, pool: Pool) -> anyhow::Result<Self> {
+        Self::connect_with(url, pool, &PostgresSettings::default()).await
+    }
+
+    /// The same with settings for PostgreSQL, which SQLite does not look at.
+    ///
+    /// # Errors
+    /// As for [`Db::connect`].
+    pub async fn connect_with(url: &str, pool: Pool, settings: &PostgresSettings) -> anyhow::Result<Self> {
         if url.starts_with("sqlite:") {
             connect_sqlite(url, pool).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            connect_postgres(url, pool).await
+            postgres::connect(url, pool, settings).await
         } else {
             bail!("`database.url` must begin with `sqlite:` or `postgres://`");
         }
@@ -92,17 +103,4 @@ fn create_private(file: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
     }
-}
-
-async fn connect_postgres(url: &str, pool: Pool) -> anyhow::Result<Db> {
-    let options = PgConnectOptions::from_str(url)
-        .context("`database.url` is not a PostgreSQL address; one is `postgres://user:password@host/database`")?
-        .application_name("synoptic");
-    let pool = PgPoolOptions::new()
-        .max_connections(pool.connections)
-        .acquire_timeout(pool.acquire_timeout)
-        .connect_with(options)
-        .await
-        .context("the PostgreSQL server cannot be reached")?;
-    Ok(Db::Postgres(pool))
 }

@@ -1,16 +1,25 @@
 //! The database: one of two kinds behind one pair of types. `Db` hands out transactions, `Tx` is one of them, and `on!`
 //! runs one body on whichever kind it is. Repositories write their SQL once; `pick` is for where the dialects differ.
 
+mod backups;
 mod connect;
 mod errors;
 mod migrate;
+mod postgres;
 
+pub use backups::{back_up, restore};
 pub use connect::Pool;
 pub use errors::{is_contention, is_fault_of_data, map_error};
+pub use migrate::{Migrations, Pending};
+pub use postgres::PostgresSettings;
+pub use sqlx::postgres::PgSslMode;
 
 use crate::domain::Result;
 use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection};
 use std::ops::{Deref, DerefMut};
+
+/// Each statement of PostgreSQL's default would see a state of its own.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A connected, migrated database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -120,7 +129,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx> {
         match self {
             Self::Sqlite { readers, .. } => begin_sqlite(readers, "BEGIN").await,
-            Self::Postgres(pool) => begin_postgres(pool).await,
+            Self::Postgres(pool) => pool.begin_with(SNAPSHOT).await.map(Open::Transaction).map(Tx::Postgres),
         }
         .map_err(map_error)
     }

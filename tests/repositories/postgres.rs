@@ -69,7 +69,7 @@ fn start() -> Server {
 }
 
 /// Where Debian and others keep the programs of the server.
-fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

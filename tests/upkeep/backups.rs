@@ -1,0 +1,218 @@
+//! Copies of a database, taken while it is written to, and put back.
+
+use crate::{Folder, POOL, postgres, settings};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use synoptic::{app, db::Db, on};
+
+/// Things in two tables, which are only ever written together.
+async fn write_pair(db: &Db, number: i64) {
+    let mut tx = db.write().await.unwrap();
+    for statement in ["INSERT INTO lefts VALUES ($1)", "INSERT INTO rights VALUES ($1)"] {
+        on!(&mut tx, |c| sqlx::query(statement)
+            .bind(number)
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+async fn with_pairs(url: &str, count: i64) -> Db {
+    app::migrate(&settings(url)).await.unwrap();
+    let db = Db::connect(url, POOL).await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    for statement in ["CREATE TABLE lefts (id BIGINT)", "CREATE TABLE rights (id BIGINT)"] {
+        on!(&mut tx, |c| sqlx::query(statement).execute(c).await.map(drop)).unwrap();
+    }
+    tx.commit().await.unwrap();
+    for number in 0..count {
+        write_pair(&db, number).await;
+    }
+    db
+}
+
+async fn pairs(db: &Db) -> (i64, i64) {
+    let mut tx = db.read().await.unwrap();
+    let count = async |tx: &mut synoptic::db::Tx, statement: &'static str| -> i64 {
+        on!(tx, |c| sqlx::query_scalar(statement).fetch_one(c).await).unwrap()
+    };
+    (
+        count(&mut tx, "SELECT COUNT(*) FROM lefts").await,
+        count(&mut tx, "SELECT COUNT(*) FROM rights").await,
+    )
+}
+
+async fn pairs_in(url: &str) -> (i64, i64) {
+    let db = Db::connect(url, POOL).await.unwrap();
+    let found = pairs(&db).await;
+    db.close().await;
+    found
+}
+
+#[tokio::test]
+async fn a_backup_is_one_state_of_a_database_that_is_being_written_to() {
+    let folder = Folder::new();
+    let url = folder.url("live.db");
+    let db = with_pairs(&url, 50).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writing, stopped) = (db.clone(), Arc::clone(&stop));
+    let writer = async {
+        let mut number = 50;
+        while !stopped.load(Ordering::Relaxed) {
+            write_pair(&writing, number).await;
+            number += 1;
+        }
+        number
+    };
+    let backing_up = async {
+        let mut sizes = Vec::new();
+        for number in 0..5 {
+            let to = folder.0.join(format!("backup-{number}.db"));
+            sizes.push(app::back_up(&settings(&url), &to).await.unwrap());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+        sizes
+    };
+    let (written, sizes) = tokio::join!(writer, backing_up);
+    assert!(
+        written > 55 && sizes.iter().all(|size| *size > 10_000),
+        "{written} {sizes:?}"
+    );
+    let mut last = 50;
+    for number in 0..5 {
+        let (left, right) = pairs_in(&folder.url(&format!("backup-{number}.db"))).await;
+        assert!(
+            left == right && left >= last && left <= written,
+            "{left} {right} {last} {written}"
+        );
+        last = left;
+    }
+    let mode = std::fs::metadata(folder.0.join("backup-0.db"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = app::back_up(&settings(&url), &folder.0.join("backup-0.db"))
+        .await
+        .unwrap_err();
+    assert!(format!("{again:#}").contains("exists already"), "{again:#}");
+    let left_over = std::fs::read_dir(&folder.0).unwrap().flatten();
+    assert!(
+        left_over
+            .into_iter()
+            .all(|file| !file.file_name().to_string_lossy().contains("partial"))
+    );
+}
+
+#[tokio::test]
+async fn a_backup_comes_back_and_what_was_there_is_kept_aside() {
+    let folder = Folder::new();
+    let (url, backup) = (folder.url("live.db"), folder.0.join("backup.db"));
+    let db = with_pairs(&url, 3).await;
+    app::back_up(&settings(&url), &backup).await.unwrap();
+    write_pair(&db, 3).await;
+    let refused = app::restore(&settings(&url), &backup, false).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("--replace"), "{refused:#}");
+    // Somebody has it open.
+    let refused = app::restore(&settings(&url), &backup, true).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("in use"), "{refused:#}");
+    assert_eq!(pairs(&db).await, (4, 4));
+    db.close().await;
+    let aside = app::restore(&settings(&url), &backup, true).await.unwrap().unwrap();
+    assert_eq!(pairs_in(&url).await, (3, 3));
+    assert_eq!(pairs_in(&format!("sqlite:{}", aside.display())).await, (4, 4));
+    let fresh = folder.url("elsewhere.db");
+    assert_eq!(app::restore(&settings(&fresh), &backup, false).await.unwrap(), None);
+    assert_eq!(pairs_in(&fresh).await, (3, 3));
+}
+
+#[tokio::test]
+async fn what_is_no_backup_changes_nothing() {
+    let folder = Folder::new();
+    let url = folder.url("live.db");
+    let refuse = async |from: &Path, why: &str| {
+        let refused = app::restore(&settings(&url), from, true).await.unwrap_err();
+        assert!(format!("{refused:#}").contains(why), "{refused:#}");
+        assert!(!folder.0.join("live.db").exists());
+    };
+    refuse(&folder.0.join("nothing.db"), "there is no backup").await;
+    let text = folder.0.join("text.db");
+    std::fs::write(
+        &text,
+        "This is a text, and a long one, so that it fills what the header of a database would take. ".repeat(9),
+    )
+    .unwrap();
+    refuse(&text, "is no SQLite database").await;
+    let empty = folder.url("empty.db");
+    Db::connect(&empty, POOL).await.unwrap().close().await;
+    refuse(&folder.0.join("empty.db"), "is no database of Synoptic").await;
+    let newer = with_pairs(&folder.url("newer.db"), 0).await;
+    let mut tx = newer.write().await.unwrap();
+    let insert =
+        "INSERT INTO _sqlx_migrations SELECT 9999, description, installed_on, success, checksum, execution_time
+        FROM _sqlx_migrations WHERE version = 1";
+    on!(&mut tx, |c| sqlx::query(insert).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    newer.close().await;
+    refuse(&folder.0.join("newer.db"), "of a newer version").await;
+    // Half of a database.
+    let whole = with_pairs(&folder.url("whole.db"), 2_000).await;
+    whole.close().await;
+    let bytes = std::fs::read(folder.0.join("whole.db")).unwrap();
+    std::fs::write(folder.0.join("half.db"), &bytes[..bytes.len() / 2]).unwrap();
+    refuse(&folder.0.join("half.db"), "half.db").await;
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "these are programs of PostgreSQL")]
+async fn postgres_is_backed_up_by_its_own_programs() {
+    let folder = Folder::new();
+    let (url, target) = (postgres::new_database().await, postgres::new_database().await);
+    let refused = app::back_up(&settings(&url), &folder.0.join("backup.db"))
+        .await
+        .unwrap_err();
+    assert!(format!("{refused:#}").contains("pg_dump"), "{refused:#}");
+    let db = with_pairs(&url, 7).await;
+    let programs = postgres::programs().unwrap();
+    let file = folder.0.join("synoptic.dump");
+    let run = |name: &str, arguments: &[&str]| {
+        let beside = programs.join(name);
+        let program = if beside.exists() { beside } else { name.into() };
+        let done = Command::new(&program).args(arguments).output();
+        let done = done.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        assert!(
+            done.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    };
+    // As docs/backups.md has it.
+    run("pg_dump", &["--format=custom", "--file", file.to_str().unwrap(), &url]);
+    write_pair(&db, 7).await;
+    run(
+        "pg_restore",
+        &[
+            "--exit-on-error",
+            "--single-transaction",
+            "--no-owner",
+            "--dbname",
+            &target,
+            file.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(pairs_in(&target).await, (7, 7));
+    let found = app::migrations(&settings(&target)).await.unwrap();
+    assert!(found.pending.is_empty() && found.applied > 10);
+    db.close().await;
+}
