@@ -1,6 +1,6 @@
 //! Bodies of what was sent to webhooks.
 
-use crate::domain::deliveries as domain;
+use crate::domain::{Timestamp, deliveries as domain};
 use poem_openapi::{Enum, Object, types::Example};
 use serde::Deserialize;
 use serde_json::Value;
@@ -89,10 +89,10 @@ impl From<domain::Delivery> for Delivery {
             event: delivery.event.name().to_owned(),
             status: delivery.status.into(),
             attempts: delivery.log.0.into_iter().map(attempt).collect(),
-            next_at: delivery.next_at.map(|at| at.as_offset_date_time()),
+            next_at: delivery.next_at.map(Timestamp::as_offset_date_time),
             payload: None,
             created_at: delivery.created_at.as_offset_date_time(),
-            ended_at: delivery.ended_at.map(|at| at.as_offset_date_time()),
+            ended_at: delivery.ended_at.map(Timestamp::as_offset_date_time),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::body::given;
 use crate::{
-    domain::{etags::etag_with_state, webhooks as domain},
+    domain::{Timestamp, etags::etag_with_state, webhooks as domain},
     services::webhooks::WebhookPatch,
 };
 use poem_openapi::{Enum, Object, types::Example};
@@ -91,7 +91,7 @@ impl From<domain::Webhook> for Webhook {
             enabled: webhook.enabled,
             disabled_reason: webhook.disabled_reason,
             given_up: webhook.given_up,
-            old_secret_until: webhook.old_secret_until.map(|at| at.as_offset_date_time()),
+            old_secret_until: webhook.old_secret_until.map(Timestamp::as_offset_date_time),
             secret: None,
             version: webhook.version,
             created_at: webhook.created_at.as_offset_date_time(),

@@ -121,7 +121,7 @@ impl Webhooks {
         let webhook = find(&mut tx, actor, collection, webhook).await?;
         let now = self.clock.now();
         let data = json!({"collection_id": webhook.collection_id, "webhook_id": webhook.id});
-        let test = delivery(&webhook, WebhookEvent::Test, None, data, now);
+        let test = delivery(&webhook, WebhookEvent::Test, None, &data, now);
         send(&mut tx, vec![(webhook.collection_id, test.clone())], now).await?;
         tx.commit().await?;
         self.work.ring(Queue::Deliveries);
@@ -140,7 +140,7 @@ impl Webhooks {
             status: DeliveryStatus::Failed,
             next_at: None,
             ended_at: Some(now),
-            ..delivery(webhook, WebhookEvent::Test, None, data, now)
+            ..delivery(webhook, WebhookEvent::Test, None, &data, now)
         };
         let mut tx = self.db.write().await?;
         deliveries::insert(&mut tx, &[sample]).await?;

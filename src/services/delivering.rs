@@ -233,7 +233,7 @@ impl Delivering {
         let due = again.map(|pause| after(now, time::Duration::try_from(pause).unwrap_or(LATER)));
         delivery.next_at = due;
         delivery.ended_at = due.is_none().then_some(now);
-        let (status, word) = match (outcome.fault, due) {
+        let (status, outcome_name) = match (outcome.fault, due) {
             (None, _) => (DeliveryStatus::Delivered, "delivered"),
             (Some(_), Some(_)) => (DeliveryStatus::Pending, "retried"),
             (Some(_), None) => (DeliveryStatus::Failed, "failed"),
@@ -261,7 +261,7 @@ impl Delivering {
         if held {
             tx.commit().await?;
         }
-        self.metrics.webhooks().attempted(word, outcome.took);
+        self.metrics.webhooks().attempted(outcome_name, outcome.took);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use sqlx::types::Json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 /// Tells of answers about documents; says whether anybody is told.
 pub(super) async fn tell_of_analyses(tx: &mut Tx, analyses: &[&Analysis], now: Timestamp) -> Result<bool> {
@@ -32,15 +32,16 @@ pub(super) async fn tell_of_analyses(tx: &mut Tx, analyses: &[&Analysis], now: T
         let Some(collection) = place else {
             continue;
         };
-        if !listeners.contains_key(&collection) {
-            listeners.insert(collection, webhooks::enabled(tx, collection).await?);
-        }
-        for webhook in listeners.get(&collection).into_iter().flatten() {
+        let listening = match listeners.entry(collection) {
+            Entry::Vacant(unknown) => unknown.insert(webhooks::enabled(tx, collection).await?),
+            Entry::Occupied(known) => known.into_mut(),
+        };
+        for webhook in listening.iter() {
             for event in [WebhookEvent::AnalysisDone, WebhookEvent::LowConfidence] {
                 let applies = event == WebhookEvent::AnalysisDone || is_doubtful(analysis, webhook.confidence_below);
                 if applies && webhook.wants(event) {
                     let data = of_analysis(analysis, collection, webhook, event);
-                    told.push((collection, delivery(webhook, event, analysis.document_id, data, now)));
+                    told.push((collection, delivery(webhook, event, analysis.document_id, &data, now)));
                 }
             }
         }
@@ -120,7 +121,7 @@ pub(super) async fn tell_of_failure(
         let event = WebhookEvent::AnalysisFailed;
         (
             webhook.collection_id,
-            delivery(webhook, event, claimed.document_id, data, now),
+            delivery(webhook, event, claimed.document_id, &data, now),
         )
     });
     send(tx, told.collect(), now).await
@@ -142,7 +143,7 @@ pub(super) async fn tell_of_job(tx: &mut Tx, job: &Job, status: JobStatus, now: 
             "refused": job.refused,
             "failed": job.failed,
         });
-        (job.collection_id, delivery(webhook, event, None, data, now))
+        (job.collection_id, delivery(webhook, event, None, &data, now))
     });
     send(tx, told.collect(), now).await
 }
@@ -152,7 +153,7 @@ pub(super) fn delivery(
     webhook: &Webhook,
     event: WebhookEvent,
     document_id: Option<DocumentId>,
-    data: Value,
+    data: &Value,
     now: Timestamp,
 ) -> Delivery {
     Delivery {
