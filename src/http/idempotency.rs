@@ -26,9 +26,15 @@ const KEY_HEADER: &str = "Idempotency-Key";
 const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
-/// Where the routes of operations begin whose requests or answers hold passwords, tokens or keys, or texts that are looked at and
+/// Where the routes of operations begin whose requests or answers hold passwords, tokens, keys or secrets, or texts that are looked at and
 /// not stored: nothing of them is kept, not even a hash.
-const KEEPING_NOTHING: [&str; 4] = ["/api/auth", "/api/keys", "/api/prompts/{prompt}/preview", "/api/users"];
+const KEEPING_NOTHING: [&str; 5] = [
+    "/api/auth",
+    "/api/collections/{collection}/webhooks",
+    "/api/keys",
+    "/api/prompts/{prompt}/preview",
+    "/api/users",
+];
 /// The headers that belong to an answer; the others belong to one exchange.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 

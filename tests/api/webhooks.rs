@@ -88,6 +88,16 @@ async fn an_address_that_may_not_be_reached_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn an_answer_with_a_secret_is_not_kept_to_be_given_again() {
+    let app = TestApp::with_notes().await;
+    let new = json!({"name": "Hook", "url": "https://hooks.example/", "events": ["job.finished"]});
+    let request = app.request("POST", PLACE).header("idempotency-key", "again");
+    let refused = send(request.body_json(&new)).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert_eq!(app.get(PLACE).await.ok().body["items"], json!([]));
+}
+
+#[tokio::test]
 async fn a_test_is_in_the_log_and_can_be_sent_again() {
     let app = TestApp::with_notes().await;
     let new = json!({"name": "Hook", "url": "https://hooks.example/", "events": ["job.finished"], "enabled": false});
