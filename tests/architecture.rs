@@ -30,7 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Answers at hand, as the configuration bounds them.
     ("cache", &["config", "domain"]),
     // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
-    // configuration says and through the provider it names; an analysis notes the trace id of its request.
+    // configuration says and through the provider it names; an analysis notes the trace id of its request. Uploads are read, and
+    // exports written, as files are.
     (
         "services",
         &[
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "db",
             "domain",
             "engines",
+            "interchange",
             "repositories",
             "telemetry",
             "templates",

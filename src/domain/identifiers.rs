@@ -92,3 +92,7 @@ identifier!(
     /// Names a server that does work in the background, from its start to its end.
     WorkerId
 );
+identifier!(
+    /// Names a push URL; not its token.
+    PushUrlId
+);

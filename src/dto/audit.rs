@@ -35,6 +35,8 @@ pub enum Action {
     DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
+    PushUrlCreated,
+    PushUrlRevoked,
     BudgetCreated,
     BudgetChanged,
     BudgetDeleted,
@@ -83,6 +85,8 @@ both_ways!(
     DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
+    PushUrlCreated,
+    PushUrlRevoked,
     BudgetCreated,
     BudgetChanged,
     BudgetDeleted

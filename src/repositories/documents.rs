@@ -144,6 +144,16 @@ pub async fn existing(tx: &mut Tx, ids: &[DocumentId]) -> Result<HashSet<Documen
     Ok(rows.into_iter().collect())
 }
 
+/// Those of these that are there, in the order of creation.
+pub async fn find_all(tx: &mut Tx, ids: &[DocumentId]) -> Result<Vec<Document>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE "));
+        push_one_of(&mut query, "id", ids);
+        query.push(" ORDER BY created_at, id");
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
 /// Whole documents in the order of creation, after `after`: for going through a collection to its end.
 pub async fn walk(
     tx: &mut Tx,

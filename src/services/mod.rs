@@ -17,10 +17,13 @@ pub mod demo;
 pub mod document_drafts;
 pub mod documents;
 mod evictions;
+pub mod exports;
 mod flights;
 pub mod following;
 pub mod generations;
 pub mod idempotency;
+mod import_work;
+pub mod imports;
 mod job_care;
 pub mod job_work;
 pub mod jobs;
@@ -29,6 +32,7 @@ pub mod oidc;
 pub mod oidc_rules;
 mod over_budget;
 pub mod prompts;
+pub mod push_urls;
 mod reach;
 pub mod recognition;
 mod records;
@@ -51,10 +55,11 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, documents::Documents, evictions::Evictions, flights::Flights, generations::Generations,
-    idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts,
-    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
-    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
+    collections::Collections, documents::Documents, evictions::Evictions, exports::Exports, flights::Flights,
+    generations::Generations, idempotency::Idempotency, imports::Imports, job_work::JobWork, jobs::Jobs, oidc::Oidc,
+    oidc_rules::Setup, prompts::Prompts, push_urls::PushUrls, recognition::Recognition, regular::Regular,
+    sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies,
+    usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -79,13 +84,16 @@ pub struct Services {
     pub cache: AnswerCache,
     pub collections: Collections,
     pub documents: Documents,
+    pub exports: Exports,
     pub generations: Generations,
     pub idempotency: Idempotency,
+    pub imports: Imports,
     pub job_work: JobWork,
     pub jobs: Jobs,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
     pub prompts: Prompts,
+    pub push_urls: PushUrls,
     pub recognition: Recognition,
     /// What is done from time to time.
     pub regular: Regular,
@@ -175,17 +183,25 @@ impl Services {
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
         let generations = Generations::new(answering.clone(), prompts.clone());
         let analyses = Analyses::new(answering, evictions.clone());
+        let documents = Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone());
+        let imports = Imports::new(&jobs, documents.clone());
+        let exports = Exports::new(&jobs);
+        let mut chores = regular::chores_of(&jobs);
+        chores.extend(regular::chores_of_files(&imports, &exports));
         Self {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
-            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs)),
+            regular: Regular::new(db.clone(), clock.clone(), chores),
             jobs,
             analyses,
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
-            documents: Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone()),
+            push_urls: PushUrls::new(db.clone(), clock.clone(), documents.clone()),
+            documents,
+            exports,
+            imports,
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
