@@ -4,6 +4,7 @@
 mod auth;
 mod cache;
 mod cors;
+mod imports;
 mod limits;
 mod provider_keys;
 mod providers;
@@ -16,6 +17,7 @@ mod work;
 pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
 pub use cors::{Cors, Origin};
+pub use imports::Imports;
 pub use limits::Limits;
 pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput, without_prices};
 pub use public_url::PublicUrl;
@@ -51,6 +53,7 @@ pub struct Config {
     pub cache: Cache,
     pub routes: Routes,
     pub work: Work,
+    pub imports: Imports,
     pub providers: Vec<Provider>,
 }
 
@@ -198,6 +201,7 @@ impl Config {
             self.cache.fault(),
             self.routes.fault(),
             self.work.fault(),
+            self.imports.fault(),
         ];
         let providers = self.providers.iter().map(Provider::fault);
         let twice = self.providers.iter().enumerate().map(|(place, one)| {

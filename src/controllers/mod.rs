@@ -9,10 +9,13 @@ mod classify;
 mod collections;
 mod documents;
 mod examples;
+mod exports;
 mod generate;
+mod imports;
 mod keys;
 mod operations;
 mod prompts;
+mod push_urls;
 mod sign_in;
 mod summarize;
 mod taxonomies;
@@ -29,6 +32,10 @@ enum Tag {
     Collections,
     /// Texts with what their owners know about them: store, list, search, change.
     Documents,
+    /// Documents from files, whole or bit by bit, and from other systems.
+    Imports,
+    /// Documents into files.
+    Exports,
     /// Closed sets of labels, with immutable versions.
     Taxonomies,
     /// Templates of what a model is asked to write, with immutable versions.
@@ -64,15 +71,25 @@ pub fn health(services: &Services) -> impl OpenApi + 'static {
 /// Every resource's operations.
 #[must_use]
 pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
-    (
+    // A tuple has sixteen places at most.
+    let data = (
         collections::CollectionsApi(services.collections.clone()),
         documents::DocumentsApi(services.documents.clone(), services.taxonomies.clone()),
         taxonomies::TaxonomiesApi(services.taxonomies.clone()),
         prompts::PromptsApi(services.prompts.clone()),
+    );
+    let files = (
+        imports::ImportsApi(services.imports.clone()),
+        push_urls::PushUrlsApi(services.push_urls.clone()),
+        exports::ExportsApi(services.exports.clone()),
+    );
+    let answers = (
         summarize::SummarizeApi(services.clone()),
         classify::ClassifyApi(services.clone()),
         generate::GenerateApi(services.clone()),
         analyses::AnalysesApi(services.analyses.clone()),
+    );
+    let people = (
         sign_in::SignInApi {
             services: services.clone(),
             cookies,
@@ -82,6 +99,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         usage::UsageApi(services.usage.clone()),
         budgets::BudgetsApi(services.budgets.clone()),
         audit::AuditApi(services.audit.clone()),
-        operations::OperationsApi(services.clone()),
-    )
+    );
+    let server = operations::OperationsApi(services.clone());
+    (data, files, answers, people, server)
 }

@@ -9,7 +9,7 @@ use super::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 /// The longest text of a document, in characters.
 pub const LONGEST_TEXT: usize = 10_000_000;
@@ -270,6 +270,24 @@ impl SearchQuery {
     }
 }
 
+/// As a person would write it.
+impl fmt::Display for SearchQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wanted = self.wanted.iter().map(|term| ("", term));
+        let unwanted = self.unwanted.iter().map(|term| ("-", term));
+        for (index, (sign, SearchTerm { text, prefix })) in wanted.chain(unwanted).enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            let is_word = !text.starts_with(['-', '"']) && !text.ends_with('*') && !text.contains(char::is_whitespace);
+            match (is_word, prefix) {
+                (_, true) => write!(formatter, "{space}{sign}{text}*")?,
+                (true, false) => write!(formatter, "{space}{sign}{text}")?,
+                (false, false) => write!(formatter, "{space}{sign}\"{text}\"")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Takes one word or quoted phrase, whether it ended in `*`, and what follows.
 fn next_term(text: &str) -> (&str, bool, &str) {
     if let Some(quoted) = text.strip_prefix('"') {
@@ -340,6 +358,7 @@ mod tests {
             .collect();
         assert_eq!(texts, [("refund", false), ("late delivery", false), ("ship", true)]);
         assert_eq!(query.unwanted.len(), 1);
+        assert_eq!(query.to_string(), r#"refund "late delivery" ship* -invoice"#);
         for nothing in ["", "   ", "-x", "\"\"", "***", "\" "] {
             assert!(SearchQuery::parse(nothing).is_err(), "{nothing:?}");
         }

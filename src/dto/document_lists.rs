@@ -125,6 +125,8 @@ impl Sort {
 
 /// What stands before the path of an attribute in a list's parameters.
 pub const ATTRIBUTE_PREFIX: &str = "attributes.";
+/// How many attributes can be filtered by at once.
+pub(super) const MOST_ATTRIBUTE_FILTERS: usize = 10;
 
 /// Reads `attributes.customer.plan=pro` from a list's parameters.
 ///
@@ -136,22 +138,28 @@ pub fn attribute_filters(pairs: Vec<(String, String)>) -> Result<Vec<(Vec<String
         let Some(path) = name.strip_prefix(ATTRIBUTE_PREFIX) else {
             continue;
         };
-        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-        if path.iter().any(|key| key.is_empty() || key.contains(['"', '\0'])) || value.contains('\0') {
-            return Err(Error::invalid_parameter(
-                name,
-                "must name a path of keys, such as `attributes.customer.plan`",
-            ));
-        }
-        filters.push((path, value));
+        let filter = attribute_filter(path, value);
+        filters
+            .push(filter.map_err(|why| {
+                Error::invalid_parameter(&name, format!("{why}, such as `attributes.customer.plan`"))
+            })?);
     }
-    if filters.len() > 10 {
+    if filters.len() > MOST_ATTRIBUTE_FILTERS {
         return Err(Error::invalid_parameter(
             "attributes",
-            "can be filtered by at most 10 values at once",
+            format!("can be filtered by at most {MOST_ATTRIBUTE_FILTERS} values at once"),
         ));
     }
     Ok(filters)
+}
+
+/// The path and the value of one filter; else what is wrong with it.
+pub(super) fn attribute_filter(path: &str, value: String) -> Result<(Vec<String>, String), &'static str> {
+    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+    if path.iter().any(|key| key.is_empty() || key.contains(['"', '\0'])) || value.contains('\0') {
+        return Err("must name a path of keys");
+    }
+    Ok((path, value))
 }
 
 #[cfg(test)]

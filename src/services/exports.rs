@@ -422,3 +422,13 @@ fn encode(settings: &ExportSettings, is_first: bool, found: &[Found]) -> Result<
     drop(writer);
     Ok((content, None))
 }
+
+/// A file with one document, for the sample data.
+pub(super) fn encode_sample(settings: &ExportSettings, document: &Document) -> Result<Vec<u8>> {
+    let found = Found {
+        document: document.clone(),
+        summary: None,
+        classification: None,
+    };
+    Ok(encode(settings, true, &[found])?.0)
+}

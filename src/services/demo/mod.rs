@@ -2,10 +2,12 @@
 //! that is there, so that what a person has tried out survives a restart.
 
 mod budgets;
+mod files;
 mod people;
 mod prompts;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
+pub use files::{EXPORT, IMPORT, PUSH_TOKEN, SPARE_PUSH_URL, UPLOAD_OFFSET};
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
     VIEWER_PASSWORD, replace_admin, retire_viewer,
@@ -106,7 +108,8 @@ pub async fn load(services: &Services) -> Result<()> {
     store_documented_analyses(services, &documents, &[&summary, &classification]).await?;
     prompts::load(services).await?;
     people::load(services).await?;
-    budgets::load(services).await
+    budgets::load(services).await?;
+    files::load(services, &documents).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {
