@@ -34,7 +34,11 @@ impl ExportsApi {
     /// Export documents
     ///
     /// Into a file that is written in the background and kept for seven days. When a document in it is deleted, the file is withdrawn.
-    #[oai(path = "/collections/:collection/exports", method = "post", operation_id = "createExport")]
+    #[oai(
+        path = "/collections/:collection/exports",
+        method = "post",
+        operation_id = "createExport"
+    )]
     async fn create(
         &self,
         caller: Caller,
@@ -66,11 +70,7 @@ impl ExportsApi {
     /// Download an exported file
     ///
     /// It is sent as it is read. `Range` asks for a part of it, so that a download that broke off can go on.
-    #[oai(
-        path = "/exports/:export/content",
-        method = "get",
-        operation_id = "getExportContent"
-    )]
+    #[oai(path = "/exports/:export/content", method = "get", operation_id = "getExportContent")]
     async fn content(
         &self,
         caller: Caller,
@@ -183,7 +183,11 @@ fn wanted(request: &Request, size: u64, etag: &str) -> Wanted {
                 Bound::Excluded(until) => until.min(size),
                 Bound::Unbounded => size,
             };
-            if from < until { Wanted::Part(from, until) } else { Wanted::Nothing }
+            if from < until {
+                Wanted::Part(from, until)
+            } else {
+                Wanted::Nothing
+            }
         }
         (Some(_), Some(_)) => Wanted::Whole,
     }

@@ -37,7 +37,11 @@ impl ImportsApi {
     /// CSV with a header, or NDJSON, of any size up to `imports.max_bytes`. It is taken as it comes and stored in the background; a
     /// record that cannot be accepted does not stop the others. To be able to go on after a lost connection, begin with an
     /// empty body and `complete=false`, and send the records to the answer's `Location` with PATCH.
-    #[oai(path = "/collections/:collection/imports", method = "post", operation_id = "createImport")]
+    #[oai(
+        path = "/collections/:collection/imports",
+        method = "post",
+        operation_id = "createImport"
+    )]
     async fn create(
         &self,
         caller: Caller,
@@ -164,12 +168,7 @@ const CREATE_PARAMETERS: &[&str] = &[
 ];
 
 /// Hands a body on as it comes.
-async fn receive(
-    mut receiving: Receiving,
-    request: &Request,
-    body: Body,
-    complete: bool,
-) -> Result<Import, ApiError> {
+async fn receive(mut receiving: Receiving, request: &Request, body: Body, complete: bool) -> Result<Import, ApiError> {
     let most = request.extensions().get::<UploadLimit>().map_or(0, |limit| limit.0);
     let mut arriving = body.into_bytes_stream();
     while let Some(bytes) = arriving.next().await {

@@ -4,11 +4,7 @@ use super::{Tag, examples};
 use crate::{
     auth::Caller,
     domain::{
-        Error,
-        identifiers::PushUrlId,
-        imports::RecordFormat,
-        push_urls::PushUrl as Recognised,
-        text_fields::NameOrId,
+        Error, identifiers::PushUrlId, imports::RecordFormat, push_urls::PushUrl as Recognised, text_fields::NameOrId,
     },
     dto::{
         body::Body,
@@ -83,7 +79,10 @@ impl PushUrlsApi {
         check_parameters(request, &["limit", "cursor"], None)?;
         let question = Question::new(request, &())?;
         let page = question.page(limit.0, cursor.0.as_deref())?;
-        let page = self.0.list(caller.actor(), &NameOrId::parse(&collection.0), page).await?;
+        let page = self
+            .0
+            .list(caller.actor(), &NameOrId::parse(&collection.0), page)
+            .await?;
         let (next_cursor, link) = question.next(&page)?;
         let items = page.rows.into_iter().map(PushUrl::from).collect();
         Ok(Listed::Ok(Json(PushUrlPage { items, next_cursor }), link))
@@ -106,7 +105,9 @@ impl PushUrlsApi {
         #[oai(example = "examples::spare_push_url")] push_url: Path<Uuid>,
     ) -> Result<Deleted, ApiError> {
         let collection = NameOrId::parse(&collection.0);
-        self.0.revoke(caller.actor(), &collection, PushUrlId(push_url.0)).await?;
+        self.0
+            .revoke(caller.actor(), &collection, PushUrlId(push_url.0))
+            .await?;
         Ok(Deleted::Done)
     }
 

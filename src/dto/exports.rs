@@ -117,7 +117,10 @@ impl Export {
             (domain::ExportState::Writing, _) => ExportState::Writing,
         };
         let ready = export.state == domain::ExportState::Ready;
-        let ends = export.changed_at.as_offset_date_time().checked_add(domain::EXPORTS_LAST);
+        let ends = export
+            .changed_at
+            .as_offset_date_time()
+            .checked_add(domain::EXPORTS_LAST);
         Self {
             id: job.id.0,
             collection_id: job.collection_id.0,
@@ -127,7 +130,9 @@ impl Export {
             total: job.total,
             size: export.size,
             created_at: job.created_at.as_offset_date_time(),
-            expires_at: ends.filter(|_| ready).map(|at| Timestamp::new(at).as_offset_date_time()),
+            expires_at: ends
+                .filter(|_| ready)
+                .map(|at| Timestamp::new(at).as_offset_date_time()),
         }
     }
 

@@ -109,7 +109,8 @@ impl_apirequest_for_payload!(PartBody);
 const CSV_EXAMPLE: &str = "id,title,text,plan\n\
     I-5001,Parcel is late,It was to be here on Monday and has not arrived.,pro\n\
     I-5002,Wrong colour,\"I ordered a \"\"blue\"\" one, and it is green.\",free\n";
-const NDJSON_EXAMPLE: &str = "{\"id\": \"I-5001\", \"title\": \"Parcel is late\", \"text\": \"It was to be here on Monday.\"}\n";
+const NDJSON_EXAMPLE: &str =
+    "{\"id\": \"I-5001\", \"title\": \"Parcel is late\", \"text\": \"It was to be here on Monday.\"}\n";
 
 /// Records, as CSV or NDJSON.
 #[derive(ApiRequest)]

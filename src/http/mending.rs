@@ -49,7 +49,8 @@ pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
     let has = |name: &str| named.iter().any(|named| named == name);
     let conflicts = method != "get" && !(method == "delete" && !has("with_documents") && !has("with_analyses"));
     let reads_nothing = !has_body && named.is_empty();
-    let finds_nothing = (is_public && !has("token")) || !named.iter().any(|name| CAN_BE_MISSING.contains(&name.as_str())) && !has_body;
+    let finds_nothing =
+        (is_public && !has("token")) || !named.iter().any(|name| CAN_BE_MISSING.contains(&name.as_str())) && !has_body;
     let impossible: Vec<&str> = [
         (!has_body, "400"),
         (is_public && !signs_in, "401"),

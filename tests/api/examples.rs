@@ -28,8 +28,18 @@ async fn run_example(app: &TestApp, operation: &Operation<'_>) -> Answer {
         "logout" | "logoutAll" | "changePassword" => viewer_token(app).await,
         _ => app.token.clone(),
     };
-    let request = app.with_token(&token, &operation.method, operation.example_address());
-    if let Some(form) = operation.example_form() {
+    let mut request = app.with_token(&token, &operation.method, operation.example_address());
+    for (name, example) in operation.example_headers() {
+        request = request.header(name, example);
+    }
+    if operation.body_schema().is_none()
+        && let Some((media, text)) = operation.example_text()
+    {
+        return send(request.content_type(media).body(text.to_owned())).await;
+    }
+    if operation.body_schema().is_none()
+        && let Some(form) = operation.example_form()
+    {
         return send(request.form(&form)).await;
     }
     match operation.example_body() {
@@ -79,7 +89,8 @@ async fn every_documented_example_succeeds_on_the_sample_data() {
         let answer = run_example(&app, operation).await;
         let expected: &[u16] = match operation.id() {
             "createCollection" | "createTaxonomy" | "createPrompt" | "createDocument" | "putDocument"
-            | "createUser" | "createKey" | "createBudget" => &[201],
+            | "createUser" | "createKey" | "createBudget" | "createPushUrl" => &[201],
+            "createImport" | "createExport" => &[202],
             "logout" | "logoutAll" | "changePassword" => &[204],
             _ if operation.method == "DELETE" => &[204],
             _ => &[200],

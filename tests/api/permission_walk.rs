@@ -68,7 +68,7 @@ async fn without_a_credential_only_what_is_public_answers() {
     }
     assert_eq!(
         public,
-        BTreeSet::from(["jwks", "livez", "login", "readyz", "refresh", "token"])
+        BTreeSet::from(["jwks", "livez", "login", "push", "readyz", "refresh", "token"])
     );
 }
 
@@ -226,8 +226,18 @@ fn sorted(spec: &Spec) -> Vec<Operation<'_>> {
     operations
 }
 
-async fn with_example(operation: &Operation<'_>, request: crate::support::Request<'_>) -> Answer {
-    if let Some(form) = operation.example_form() {
+async fn with_example(operation: &Operation<'_>, mut request: crate::support::Request<'_>) -> Answer {
+    for (name, example) in operation.example_headers() {
+        request = request.header(name, example);
+    }
+    if operation.body_schema().is_none()
+        && let Some((media, text)) = operation.example_text()
+    {
+        return send(request.content_type(media).body(text.to_owned())).await;
+    }
+    if operation.body_schema().is_none()
+        && let Some(form) = operation.example_form()
+    {
         return send(request.form(&form)).await;
     }
     match operation.example_body() {

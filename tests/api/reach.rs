@@ -113,6 +113,7 @@ async fn what_would_tell_of_other_collections_is_forbidden() {
         slug: Some("notes".to_owned()),
         name: Some("Birds".to_owned()),
         description: Some("Seen by the river.".to_owned()),
+        automation: None,
     };
     let changed = collections
         .update(me, &named("notes"), &Expected::Any, patch)

@@ -52,6 +52,7 @@ pub fn slug(text: &str) -> Slug {
 
 pub fn collection(name: &str) -> Collection {
     Collection {
+        automation: Json(Vec::new()),
         id: CollectionId::generate(),
         slug: slug(name),
         name: format!("The {name}"),

@@ -53,8 +53,18 @@ pub async fn load(services: &Services, documents: &[Document]) -> Result<()> {
     }
     let there = async |tx: &mut Tx, id: Uuid| push_urls::find(tx, collection.id, PushUrlId(id)).await;
     let missing = [
-        (PUSH_URL, PUSH_TOKEN, "Contact form", there(&mut tx, PUSH_URL).await?.is_none()),
-        (SPARE_PUSH_URL, SPARE_TOKEN, "Spare", there(&mut tx, SPARE_PUSH_URL).await?.is_none()),
+        (
+            PUSH_URL,
+            PUSH_TOKEN,
+            "Contact form",
+            there(&mut tx, PUSH_URL).await?.is_none(),
+        ),
+        (
+            SPARE_PUSH_URL,
+            SPARE_TOKEN,
+            "Spare",
+            there(&mut tx, SPARE_PUSH_URL).await?.is_none(),
+        ),
     ];
     tx.commit().await?;
     for (id, token, called, is_missing) in missing {
@@ -108,7 +118,10 @@ async fn put_upload(services: &Services, tx: &mut Tx, collection: &Collection) -
 
 async fn put_file(services: &Services, tx: &mut Tx, collection: &Collection, ticket: &Document) -> Result<()> {
     let id = JobId(EXPORT);
-    if exports::find(tx, id).await?.is_some_and(|export| export.state == ExportState::Ready) {
+    if exports::find(tx, id)
+        .await?
+        .is_some_and(|export| export.state == ExportState::Ready)
+    {
         return Ok(());
     }
     let settings = ExportSettings {
@@ -156,7 +169,10 @@ async fn put_job(
     parameters: JobParameters,
 ) -> Result<Job> {
     jobs::delete(tx, id).await?;
-    let begun = services.jobs.begin(tx, &Actor::operator(), collection, parameters).await?;
+    let begun = services
+        .jobs
+        .begin(tx, &Actor::operator(), collection, parameters)
+        .await?;
     // Its first piece of work goes, too.
     jobs::delete(tx, begun.id).await?;
     let now: Timestamp = begun.created_at;

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod background;
 pub mod forge;
 pub mod replica;
 pub mod schema;
