@@ -8,7 +8,9 @@ use crate::{
     dto::problem::{Code, Problem, into_poem_error},
 };
 use poem::{
-    Body, Endpoint, IntoResponse, Request, Response, Result, error::ReadBodyError, http::header::CONTENT_LENGTH,
+    Body, Endpoint, IntoResponse, Request, Response, Result,
+    error::ReadBodyError,
+    http::{Method, header::CONTENT_LENGTH},
 };
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -27,7 +29,7 @@ pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, mut reques
         let detail = "no name holds the character U+0000, so nothing has this address";
         return Err(into_poem_error(Problem::new(Code::NotFound, detail)));
     }
-    if request.uri().path().starts_with(PUSHED) {
+    if request.method() == Method::POST && request.uri().path().starts_with(PUSHED) {
         return pushed(&context, &*next, request).await;
     }
     if request.uri().path().starts_with(PROTECTED) {

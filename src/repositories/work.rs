@@ -57,7 +57,7 @@ const RETRY_OF_JOB: &str = "UPDATE work SET status = 'waiting', due_at = $2, att
 const RETRY: &str = "UPDATE work SET status = 'waiting', due_at = $2, attempts = 0, code = NULL, reason = NULL,
     ended_at = NULL WHERE id = $1 AND status = 'failed' AND job_id IS NULL";
 const OPEN_OF_JOB: &str =
-    "SELECT COUNT(*) FROM (SELECT 1 FROM work WHERE job_id = $1 AND due_at IS NOT NULL LIMIT $2) AS some";
+    "SELECT COUNT(*) FROM (SELECT 1 FROM work WHERE job_id = $1 AND due_at IS NOT NULL LIMIT $2) AS few";
 const FORGET_RULES: &str = "DELETE FROM work WHERE lane_id = $1 AND rule IS NOT NULL AND job_id IS NULL AND rule = $2";
 const DEPTH: &str = "SELECT l.queue, COUNT(*), MIN(w.due_at) FROM work w JOIN lanes l ON l.id = w.lane_id
     WHERE w.due_at IS NOT NULL GROUP BY l.queue";

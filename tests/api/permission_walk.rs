@@ -193,9 +193,16 @@ async fn whoever_is_restricted_finds_nothing_of_other_collections() {
                     let detail = problem["detail"].as_str().unwrap();
                     assert!(detail.contains("concerns all collections"), "{id}: {detail}");
                 }
-                _ if ["{collection}", "{analysis}", "{key}", "{session}"]
-                    .iter()
-                    .any(|part| path.contains(part)) =>
+                _ if [
+                    "{collection}",
+                    "{analysis}",
+                    "{export}",
+                    "{import}",
+                    "{key}",
+                    "{session}",
+                ]
+                .iter()
+                .any(|part| path.contains(part)) =>
                 {
                     answer.problem(404, "not-found");
                 }

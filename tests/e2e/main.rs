@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod files;
 mod folder;
 mod import;
 mod ledger;

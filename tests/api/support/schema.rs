@@ -76,6 +76,10 @@ fn compare(spec: &Spec, schema: &Value, value: &Value, place: &str, found: &mut 
         for (name, value) in properties {
             match schema["properties"].get(name) {
                 Some(schema) => compare(spec, schema, value, &format!("{place}/{name}"), found),
+                None if schema["additionalProperties"].is_object() => {
+                    let others = &schema["additionalProperties"];
+                    compare(spec, others, value, &format!("{place}/{name}"), found);
+                }
                 None => found.push(format!("{place}/{name} is not documented")),
             }
         }
