@@ -148,7 +148,7 @@ impl App {
             .run_with_graceful_shutdown(endpoint, stop, Some(grace))
             .await?;
         workers.drain(grace).await;
-        self.close().await;
+        Box::pin(self.close()).await;
         Ok(())
     }
 

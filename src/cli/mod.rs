@@ -138,7 +138,7 @@ fn with_services(config: Config, command: impl AsyncFnOnce(&App) -> Result<ExitC
     on_runtime(async move {
         let app = App::build(config, Clock::system()).await?;
         let outcome = command(&app).await;
-        app.close().await;
+        Box::pin(app.close()).await;
         outcome
     })
 }

@@ -83,19 +83,14 @@ async fn pushed<E: Endpoint>(context: &Context, next: &E, mut request: Request) 
     let found = context.services.push_urls.recognise(&token).await;
     let found = found.map_err(into_poem_error)?;
     rate_limits::count(context, &request, found.as_ref().map(|url| url.id.0))?;
-    match found {
-        Some(url) => {
-            read_body(context, &mut request, context.limits.max_body_bytes).await?;
-            request.extensions_mut().insert(url);
-        }
-        None => {
-            context.metrics.refused(Refusal::UnknownKey.name());
-            request.set_body(Body::empty());
-            // The address is a secret, or was meant to be one: it is not repeated.
-            let detail = "no push URL has this address: it was revoked, or is not complete";
-            return Err(into_poem_error(Problem::new(Code::NotFound, detail)));
-        }
-    }
+    let Some(url) = found else {
+        context.metrics.refused(Refusal::UnknownKey.name());
+        // The address is a secret, or was meant to be one: it is not repeated.
+        let detail = "no push URL has this address: it was revoked, or is not complete";
+        return Err(into_poem_error(Problem::new(Code::NotFound, detail)));
+    };
+    read_body(context, &mut request, context.limits.max_body_bytes).await?;
+    request.extensions_mut().insert(url);
     next.call(request).await.map(IntoResponse::into_response)
 }
 

@@ -9,7 +9,7 @@ use parquet::{
     data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type},
     errors::Result,
     file::{
-        metadata::ParquetMetaDataReader,
+        metadata::{ColumnChunkMetaData, ParquetMetaDataReader, RowGroupMetaData},
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr},
         writer::{SerializedFileWriter, SerializedRowGroupWriter},
     },
@@ -76,8 +76,8 @@ fn write(documents: &[Exported<'_>]) -> Result<RowGroup> {
     let end = metadata
         .row_groups()
         .iter()
-        .flat_map(|group| group.columns())
-        .map(|column| column.byte_range())
+        .flat_map(RowGroupMetaData::columns)
+        .map(ColumnChunkMetaData::byte_range)
         .map(|(start, length)| start + length)
         .max()
         .unwrap_or(MAGIC.len() as u64) as usize;

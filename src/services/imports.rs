@@ -23,7 +23,7 @@ use crate::{
     repositories::{jobs, uploads},
 };
 use serde_json::json;
-use std::io;
+use std::{io, sync::Arc};
 
 #[derive(Clone)]
 pub struct Imports {
@@ -31,7 +31,7 @@ pub struct Imports {
     pub(super) clock: Clock,
     pub(super) work: WorkQueue,
     pub(super) jobs: Jobs,
-    pub(super) documents: Documents,
+    pub(super) documents: Arc<Documents>,
 }
 
 /// An upload under way.
@@ -47,7 +47,7 @@ pub struct Receiving {
 
 impl Imports {
     #[must_use]
-    pub(super) fn new(jobs: &Jobs, documents: Documents) -> Self {
+    pub(super) fn new(jobs: &Jobs, documents: Arc<Documents>) -> Self {
         Self {
             db: jobs.db.clone(),
             clock: jobs.clock.clone(),

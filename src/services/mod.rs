@@ -17,6 +17,7 @@ pub mod demo;
 pub mod document_drafts;
 pub mod documents;
 mod evictions;
+mod export_work;
 pub mod exports;
 mod flights;
 pub mod following;
@@ -184,7 +185,8 @@ impl Services {
         let generations = Generations::new(answering.clone(), prompts.clone());
         let analyses = Analyses::new(answering, evictions.clone());
         let documents = Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone());
-        let imports = Imports::new(&jobs, documents.clone());
+        let shared = Arc::new(documents.clone());
+        let imports = Imports::new(&jobs, Arc::clone(&shared));
         let exports = Exports::new(&jobs);
         let mut chores = regular::chores_of(&jobs);
         chores.extend(regular::chores_of_files(&imports, &exports));
@@ -198,7 +200,7 @@ impl Services {
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
-            push_urls: PushUrls::new(db.clone(), clock.clone(), documents.clone()),
+            push_urls: PushUrls::new(db.clone(), clock.clone(), shared),
             documents,
             exports,
             imports,

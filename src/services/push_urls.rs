@@ -32,7 +32,7 @@ use std::sync::Arc;
 pub struct PushUrls {
     db: Db,
     clock: Clock,
-    documents: Documents,
+    documents: Arc<Documents>,
 }
 
 /// What was left at a push URL.
@@ -52,7 +52,7 @@ pub struct PushOutcome {
 
 impl PushUrls {
     #[must_use]
-    pub(super) fn new(db: Db, clock: Clock, documents: Documents) -> Self {
+    pub(super) fn new(db: Db, clock: Clock, documents: Arc<Documents>) -> Self {
         Self { db, clock, documents }
     }
 
@@ -153,7 +153,7 @@ impl PushUrls {
     pub async fn take(&self, url: &PushUrl, pushed: Pushed) -> Result<PushOutcome> {
         let mut outcome = PushOutcome::default();
         let records = match pushed {
-            Pushed::Json(sent) => vec![self.one(url, &sent)?],
+            Pushed::Json(sent) => vec![one(url, &sent)?],
             Pushed::Records(format, content) => {
                 let read = move || read(format, &content);
                 let (records, refused) = tokio::task::spawn_blocking(read).await.map_err(Error::internal)??;
@@ -172,18 +172,19 @@ impl PushUrls {
         }
         Ok(outcome)
     }
+}
 
-    fn one(&self, url: &PushUrl, sent: &Value) -> Result<DocumentFields> {
-        if url.fields.is_given() {
-            return Prepared::new(url.fields.pick(sent)?).map(|prepared| prepared.fields);
-        }
-        let line = sent.to_string();
-        let (mut records, refused) = read(RecordFormat::Ndjson, line.as_bytes())?;
-        match (records.pop(), refused.into_iter().next()) {
-            (Some(document), _) => Ok(document),
-            (None, Some(refusal)) => Err(Error::invalid("", refusal.reason)),
-            (None, None) => Err(Error::invalid("", "must be a document")),
-        }
+/// A document out of what another system sent.
+fn one(url: &PushUrl, sent: &Value) -> Result<DocumentFields> {
+    if url.fields.is_given() {
+        return Prepared::new(url.fields.pick(sent)?).map(|prepared| prepared.fields);
+    }
+    let line = sent.to_string();
+    let (mut records, refused) = read(RecordFormat::Ndjson, line.as_bytes())?;
+    match (records.pop(), refused.into_iter().next()) {
+        (Some(document), _) => Ok(document),
+        (None, Some(refusal)) => Err(Error::invalid("", refusal.reason)),
+        (None, None) => Err(Error::invalid("", "must be a document")),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         text_fields::NameOrId,
     },
     repositories::{exports, jobs, push_urls, uploads},
-    services::{Services, exports::encode_sample},
+    services::{Services, export_work::encode_sample},
 };
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub const PUSH_TOKEN: &str = "push_sample-token-of-the-sample-data-00000000001";
 /// The push URL that examples revoke.
 pub const SPARE_PUSH_URL: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0064);
 /// How many bytes of the upload are kept: its header.
-pub const UPLOAD_OFFSET: i64 = HEADER.len() as i64;
+pub const UPLOAD_OFFSET: i64 = 14;
 
 const PUSH_URL: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0063);
 const SPARE_TOKEN: &str = "push_sample-token-of-the-sample-data-00000000002";
@@ -103,6 +103,7 @@ async fn put_upload(services: &Services, tx: &mut Tx, collection: &Collection) -
         names: RecordNames::default(),
     };
     let job = put_job(services, tx, collection, id, JobParameters::Import(settings)).await?;
+    debug_assert_eq!(i64::try_from(HEADER.len()), Ok(UPLOAD_OFFSET));
     let upload = Upload {
         job_id: id,
         received: UPLOAD_OFFSET,

@@ -186,7 +186,7 @@ impl TestApp {
             } = self;
             // Closing waits for everything that can still ask for work to be done.
             drop((server, client, services));
-            app.close().await;
+            Box::pin(app.close()).await;
             let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
             Self::over(&Template { database, key, token }, change).await
         })
@@ -278,7 +278,7 @@ impl Template {
             demo::load(&app.services).await.unwrap();
         }
         // Closing folds the write-ahead log into the file.
-        app.close().await;
+        Box::pin(app.close()).await;
         Self {
             database: std::fs::read(&file).unwrap(),
             key: secret.reveal().to_owned(),
