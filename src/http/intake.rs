@@ -55,6 +55,7 @@ pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, mut reques
             Authentication::Recognised(principal) => Some(Arc::clone(principal)),
             Authentication::Refused(_) => None,
         };
+        let is_known = principal.is_some();
         let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
         request.extensions_mut().insert(Entrance {
             authentication,
@@ -63,7 +64,7 @@ pub async fn around<E: Endpoint>(context: Arc<Context>, next: Arc<E>, mut reques
             is_replay: false,
         });
         rate_limits::count(&context, &request, principal.and_then(|principal| principal.id.uuid()))?;
-        if most == context.limits.max_body_bytes && streams::is_streamed(&context, &request) {
+        if is_known && streams::is_streamed(&context, &request) {
             streams::bound(&context, &mut request)?;
         } else if most > 0 {
             read_body(&context, &mut request, most).await?;

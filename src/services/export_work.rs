@@ -20,7 +20,7 @@ use crate::{
             Export, ExportFormat, ExportPart, ExportSettings, ExportState, MOST_DOCUMENTS_OF_A_PART, PART_BYTES,
         },
         identifiers::DocumentId,
-        jobs::Progress,
+        jobs::{JobStatus, Progress},
         principal::Actor,
         work::{Claimed, Failure, Queue},
     },
@@ -75,10 +75,14 @@ impl Exports {
         check_analyses(&actor, &settings)?;
         let export = exports::find(&mut tx, id).await?;
         let export = export.ok_or_else(|| Error::not_found("export", id))?;
+        drop(tx);
+        if job.status == JobStatus::Cancelling {
+            return self.end(claimed).await;
+        }
         if export.state != ExportState::Writing {
-            drop(tx);
             return self.give_up(claimed).await;
         }
+        let mut tx = self.db.read().await?;
         let selection = Selection {
             collection: job.collection_id,
             filter: &settings.filter,
@@ -178,6 +182,18 @@ impl Exports {
         tx.commit().await?;
         self.jobs.work.ring(Queue::Jobs);
         Ok(())
+    }
+
+    /// Ends the writing of a file that nobody wants any more.
+    async fn end(&self, claimed: &Claimed) -> Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        let mut ends = Ends::default();
+        if !ends.end(&mut tx, claimed.claim(), Done::default(), now).await? {
+            return Err(taken_over());
+        }
+        ends.settle(&mut tx, now).await?;
+        tx.commit().await
     }
 
     /// Ends the writing of a file that was withdrawn.

@@ -116,6 +116,9 @@ impl Exports {
                 FORGOTTEN_AT_ONCE,
             )
             .await?;
+            // Of those that could not be written, what there is is kept no longer.
+            let begun_before = after(now, -EXPORTS_LAST);
+            old.extend(exports::older_than(&mut tx, ExportState::Writing, begun_before, FORGOTTEN_AT_ONCE).await?);
             old.extend(exports::never_ready(&mut tx, FORGOTTEN_AT_ONCE).await?);
             for id in &old {
                 exports::delete_parts(&mut tx, *id).await?;

@@ -13,7 +13,7 @@ use crate::{
         Clock, Error, Result,
         identifiers::{CollectionId, JobId},
         imports::{ImportSettings, Refusal, Upload, UploadChunk},
-        jobs::{Job, JobParameters},
+        jobs::{Job, JobParameters, JobStatus},
         paging::{Page, PageRequest},
         principal::Actor,
         text_fields::NameOrId,
@@ -85,7 +85,7 @@ impl Imports {
     /// `Error::NotFound`, or `Error::Conflict` when it is complete, its job has ended, or it goes on elsewhere.
     pub async fn resume(&self, actor: &Actor, job: JobId, offset: i64) -> Result<Receiving> {
         let (job, upload) = self.get(actor, job).await?;
-        job.check_open()?;
+        check_receiving(&job)?;
         if upload.complete {
             return Err(Error::Conflict("the upload is complete already".to_owned()));
         }
@@ -176,8 +176,7 @@ impl Receiving {
         let before = if let Some(upload) = &self.kept {
             // First of all: nobody else ends the job, or goes on with the upload, meanwhile.
             let job = jobs::lock(&mut tx, upload.job_id).await?;
-            job.ok_or_else(|| Error::not_found("import", upload.job_id))?
-                .check_open()?;
+            check_receiving(&job.ok_or_else(|| Error::not_found("import", upload.job_id))?)?;
             upload.clone()
         } else {
             let collection = find(&mut tx, &self.actor, &NameOrId::Id(self.collection)).await?;
@@ -248,6 +247,14 @@ impl Receiving {
         };
         enqueue(tx, &[work]).await
     }
+}
+
+/// More may come as long as the job goes on.
+fn check_receiving(job: &Job) -> Result<()> {
+    if job.status == JobStatus::Cancelling {
+        return Err(Error::Conflict("the import is being cancelled".to_owned()));
+    }
+    job.check_open()
 }
 
 fn gone_on(upload: &Upload) -> Error {

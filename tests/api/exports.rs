@@ -294,3 +294,31 @@ async fn round_trip(texts: &[String], format: &str) {
         assert_eq!(read("copy").await, read("notes").await);
     }
 }
+
+#[tokio::test]
+async fn a_file_that_nobody_wants_any_more_is_not_written_on() {
+    let app = with_long_notes(4).await;
+    let begun = app
+        .post("/api/collections/notes/exports", json!({"format": "ndjson"}))
+        .await;
+    let location = begun.expect(202).header("location").unwrap().to_owned();
+    let id: uuid::Uuid = begun.body["id"].as_str().unwrap().parse().unwrap();
+    let batch = app
+        .services
+        .work
+        .claim(synoptic::domain::work::Queue::Jobs, 1)
+        .await
+        .unwrap()
+        .unwrap();
+    let operator = synoptic::domain::principal::Actor::operator();
+    let cancelled = app
+        .services
+        .jobs
+        .cancel(&operator, synoptic::domain::identifiers::JobId(id))
+        .await;
+    assert!(cancelled.unwrap().status.is_open());
+    app.services.exports.write_part(&batch.works[0]).await.unwrap();
+    assert_eq!(app.get(&location).await.ok().body["state"], "cancelled");
+    app.get(format!("{location}/content")).await.problem(410, "gone");
+    assert_eq!(run_files(&app).await, 0);
+}

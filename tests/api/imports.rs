@@ -244,3 +244,41 @@ async fn what_arrives_by_import_is_analysed_as_the_collection_says() {
         .unwrap();
     assert_eq!(waiting.unwrap().works.len(), 2);
 }
+
+#[tokio::test]
+async fn nothing_more_is_taken_of_an_import_that_was_cancelled() {
+    let app = TestApp::with_notes().await;
+    let begun = upload(&app, "?complete=false", "text/csv", "").await;
+    let location = begun.header("location").unwrap().to_owned();
+    let id: uuid::Uuid = begun.body["id"].as_str().unwrap().parse().unwrap();
+    let many: String = (0..1_000).map(|number| format!("{number},x\n")).collect();
+    part(&app, &location, 0, false, format!("id,text\n{many}").as_bytes())
+        .await
+        .ok();
+    // One chunk is being stored.
+    let batch = app
+        .services
+        .work
+        .claim(synoptic::domain::work::Queue::Jobs, 1)
+        .await
+        .unwrap()
+        .unwrap();
+    let operator = synoptic::domain::principal::Actor::operator();
+    let job = synoptic::domain::identifiers::JobId(id);
+    app.services.jobs.cancel(&operator, job).await.unwrap();
+    let kept: usize = app
+        .get(&location)
+        .await
+        .ok()
+        .header("upload-offset")
+        .unwrap()
+        .parse()
+        .unwrap();
+    part(&app, &location, kept, true, b"x,y\n")
+        .await
+        .problem(409, "conflict");
+    app.services.imports.store_chunk(&batch.works[0]).await.unwrap();
+    let import = app.get(&location).await.ok().body.clone();
+    assert_eq!((&import["state"], &import["done"]), (&json!("cancelled"), &json!(500)));
+    assert_eq!(run_files(&app).await, 0);
+}
