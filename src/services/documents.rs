@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Documents {
     db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     evictions: Evictions,
     work: WorkQueue,
 }
@@ -143,7 +143,7 @@ impl Documents {
         }
     }
 
-    async fn overwrite(
+    pub(super) async fn overwrite(
         &self,
         tx: &mut Tx,
         collection: &Collection,

@@ -79,17 +79,18 @@ impl Imports {
         };
         let Read { documents, mut refused } = read;
         let mut progress = Progress::default();
-        for (line, document) in documents {
-            match self.documents.store(&mut tx, &collection, document, on_conflict).await {
-                Ok((_, outcome)) => {
-                    progress.done += 1;
-                    progress.unchanged += i64::from(outcome == Outcome::Unchanged);
-                }
-                Err(Error::Conflict(_)) if !replace => refused.push(Refusal {
-                    line,
-                    reason: "a document with this external id is there already".to_owned(),
-                }),
-                Err(error) => return Err(error),
+        let (lines, documents): (Vec<i64>, Vec<Prepared>) = documents.into_iter().unzip();
+        let outcomes = self
+            .documents
+            .store_each(&mut tx, &collection, documents, on_conflict)
+            .await?;
+        for (line, outcome) in lines.into_iter().zip(outcomes) {
+            if let Some(outcome) = outcome {
+                progress.done += 1;
+                progress.unchanged += i64::from(outcome == Outcome::Unchanged);
+            } else {
+                let reason = "a document with this external id is there already".to_owned();
+                refused.push(Refusal { line, reason });
             }
         }
         progress.refused = i64::try_from(refused.len()).unwrap_or(i64::MAX);

@@ -14,6 +14,7 @@ pub mod budgets;
 mod claimed_analyses;
 pub mod collections;
 pub mod demo;
+mod document_batches;
 pub mod document_drafts;
 pub mod documents;
 mod evictions;

@@ -309,3 +309,45 @@ async fn a_push_url_is_found_by_its_token_and_goes_with_its_collection() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn many_documents_are_stored_together_and_each_for_itself() {
+    on_both(async |db| {
+        let (services, name, notes) = ready(db).await;
+        let import = async |replace, file: &str| {
+            let settings = ImportSettings {
+                replace,
+                ..settings(RecordFormat::Csv)
+            };
+            let mut receiving = services
+                .imports
+                .begin(&Actor::operator(), &name, settings)
+                .await
+                .unwrap();
+            receiving.push(b"id;Text\n").await.unwrap();
+            receiving.push(file.as_bytes()).await.unwrap();
+            let (job, _) = receiving.end(true).await.unwrap();
+            run(&services).await;
+            let mut tx = write(db).await;
+            let job = jobs::find(&mut tx, job.id).await.unwrap().unwrap();
+            (job.done, job.unchanged, job.refused)
+        };
+        let many: String = (0..450).map(|number| format!("n{number};x {number}\n")).collect();
+        assert_eq!(import(true, &many).await, (450, 0, 0));
+        assert_eq!(import(true, &many).await, (450, 450, 0));
+        // What is there, what is new, what comes again, and what has no id, in one.
+        let mixed = "n1;new\na;one\na;two\nn2;x 2\n;without\n;without\nn1;newer\n";
+        assert_eq!(import(true, mixed).await, (7, 2, 0));
+        assert_eq!(import(false, "n3;y\nb;one\nb;two\n").await, (1, 0, 2));
+        let mut tx = write(db).await;
+        let text = async |tx: &mut synoptic::db::Tx, id: &str| {
+            let found = documents::find_by_external_id(tx, notes, id).await.unwrap();
+            found.unwrap().text
+        };
+        for (id, expected) in [("n1", "newer"), ("a", "two"), ("n3", "x 3"), ("b", "one")] {
+            assert_eq!(text(&mut tx, id).await, expected);
+        }
+        assert_eq!(documents::walk(&mut tx, notes, None, 1_000).await.unwrap().len(), 453);
+    })
+    .await;
+}
