@@ -32,7 +32,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Requests to addresses that users have named; the configuration says which of them may be reached.
     ("outbound", &["config"]),
     // Rules: look up, ask, record. Who signs in is checked against hashes and keys that the database has, for as long as the
-    // configuration says and through the provider it names; an analysis notes the trace id of its request.
+    // configuration says and through the provider it names; an analysis notes the trace id of its request. Uploads are read, and
+    // exports written, as files are.
     (
         "services",
         &[
@@ -42,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "db",
             "domain",
             "engines",
+            "interchange",
             "outbound",
             "repositories",
             "telemetry",

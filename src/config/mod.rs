@@ -5,6 +5,7 @@ mod auth;
 mod cache;
 mod cors;
 mod database;
+mod imports;
 mod limits;
 mod log;
 mod provider_keys;
@@ -20,6 +21,7 @@ pub use auth::{Algorithm, Auth, Oidc};
 pub use cache::Cache;
 pub use cors::{Cors, Origin};
 pub use database::{Database, DatabaseUrl, SslMode};
+pub use imports::Imports;
 pub use limits::Limits;
 pub use log::Log;
 pub use providers::{AUTO, EMBEDDED, Model, Provider, ProviderKind, StructuredOutput, without_prices};
@@ -63,6 +65,7 @@ pub struct Config {
     pub routes: Routes,
     pub work: Work,
     pub webhooks: Webhooks,
+    pub imports: Imports,
     pub providers: Vec<Provider>,
 }
 
@@ -119,6 +122,7 @@ impl Config {
             self.cache.fault(),
             self.routes.fault(),
             self.work.fault(),
+            self.imports.fault(),
         ];
         let providers = self.providers.iter().map(Provider::fault);
         let twice = self.providers.iter().enumerate().map(|(place, one)| {

@@ -102,3 +102,23 @@ pub(super) fn spare_webhook() -> Uuid {
 pub(super) fn delivery() -> Uuid {
     demo::DELIVERY
 }
+
+pub(super) fn import() -> Uuid {
+    demo::IMPORT
+}
+
+pub(super) fn upload_offset() -> i64 {
+    demo::UPLOAD_OFFSET
+}
+
+pub(super) fn export() -> Uuid {
+    demo::EXPORT
+}
+
+pub(super) fn spare_push_url() -> Uuid {
+    demo::SPARE_PUSH_URL
+}
+
+pub(super) fn push_token() -> String {
+    demo::PUSH_TOKEN.to_owned()
+}

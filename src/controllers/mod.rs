@@ -9,11 +9,14 @@ mod classify;
 mod collections;
 mod documents;
 mod examples;
+mod exports;
 mod generate;
+mod imports;
 mod jobs;
 mod keys;
 mod operations;
 mod prompts;
+mod push_urls;
 mod sign_in;
 mod summarize;
 mod taxonomies;
@@ -31,6 +34,10 @@ enum Tag {
     Collections,
     /// Texts with what their owners know about them: store, list, search, change.
     Documents,
+    /// Documents from files, whole or bit by bit, and from other systems.
+    Imports,
+    /// Documents into files.
+    Exports,
     /// Closed sets of labels, with immutable versions.
     Taxonomies,
     /// Templates of what a model is asked to write, with immutable versions.
@@ -77,6 +84,11 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         taxonomies::TaxonomiesApi(services.taxonomies.clone()),
         prompts::PromptsApi(services.prompts.clone()),
     );
+    let files = (
+        imports::ImportsApi(services.imports.clone()),
+        push_urls::PushUrlsApi(services.push_urls.clone()),
+        exports::ExportsApi(services.exports.clone()),
+    );
     let answers = (
         summarize::SummarizeApi(services.clone()),
         classify::ClassifyApi(services.clone()),
@@ -101,5 +113,5 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         audit::AuditApi(services.audit.clone()),
     );
     let server = operations::OperationsApi(services.clone());
-    (data, answers, background, people, server)
+    (data, files, answers, background, people, server)
 }

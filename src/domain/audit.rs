@@ -39,6 +39,8 @@ pub enum Action {
     DocumentsDeleted,
     DocumentsExported,
     AnalysisDeleted,
+    PushUrlCreated,
+    PushUrlRevoked,
     BudgetCreated,
     BudgetChanged,
     BudgetDeleted,

@@ -100,3 +100,7 @@ identifier!(
     /// Names a delivery to a webhook; the receiver sees it as `webhook-id`.
     DeliveryId
 );
+identifier!(
+    /// Names a push URL; not its token.
+    PushUrlId
+);

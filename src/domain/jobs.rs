@@ -5,7 +5,9 @@ use super::{
     automation::Recipe,
     documents::DocumentFilter,
     errors::{Error, Result},
+    exports::ExportSettings,
     identifiers::{ApiKeyId, CollectionId, JobId, UserId},
+    imports::ImportSettings,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -114,8 +116,8 @@ pub enum JobParameters {
     Delete {
         filter: DocumentFilter,
     },
-    Import(serde_json::Value),
-    Export(serde_json::Value),
+    Import(ImportSettings),
+    Export(ExportSettings),
 }
 
 impl JobParameters {

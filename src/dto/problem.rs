@@ -167,6 +167,9 @@ pub enum ApiError {
     /// There is no such thing.
     #[oai(status = 404, content_type = "application/problem+json")]
     NotFound(Json<Problem>),
+    /// The body did not arrive in time.
+    #[oai(status = 408, content_type = "application/problem+json")]
+    RequestTimeout(Json<Problem>),
     /// The request contradicts what is stored.
     #[oai(status = 409, content_type = "application/problem+json")]
     Conflict(Json<Problem>),
@@ -220,6 +223,7 @@ impl From<Error> for ApiError {
             401 => Self::Unauthorized(body, "Bearer realm=\"synoptic\"".to_owned()),
             403 => Self::Forbidden(body),
             404 => Self::NotFound(body),
+            408 => Self::RequestTimeout(body),
             409 => Self::Conflict(body),
             412 => Self::PreconditionFailed(body),
             413 => Self::PayloadTooLarge(body),

@@ -13,9 +13,11 @@ pub enum Code {
     RequestTimeout,
     Conflict,
     IdempotencyUnresolved,
+    Gone,
     PreconditionFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
+    RangeNotSatisfiable,
     Invalid,
     IdempotencyMismatch,
     RateLimited,
@@ -28,7 +30,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -37,9 +39,11 @@ impl Code {
         Self::RequestTimeout,
         Self::Conflict,
         Self::IdempotencyUnresolved,
+        Self::Gone,
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::RangeNotSatisfiable,
         Self::Invalid,
         Self::IdempotencyMismatch,
         Self::RateLimited,
@@ -130,6 +134,18 @@ impl Code {
                 "The first request is still under way, or was cut off before its answer was recorded. Wait and send it \
                  again; when this answer stays, look whether the first one took effect, then use a new key.",
             ),
+            Self::Gone => (
+                "gone",
+                StatusCode::GONE,
+                "It is not there any more",
+                "The file was there and is not any more, or was never written to its end: `detail` says why. Begin another export.",
+            ),
+            Self::RangeNotSatisfiable => (
+                "range-not-satisfiable",
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "The file has no such part",
+                "`Range` begins past the end of the file. `Content-Range` says how long it is.",
+            ),
             Self::PreconditionFailed => (
                 "precondition-failed",
                 StatusCode::PRECONDITION_FAILED,
@@ -141,7 +157,8 @@ impl Code {
                 "payload-too-large",
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "The body is too large",
-                "Send less at once, or raise `server.max_body_bytes`. Nothing was changed.",
+                "Send less at once, or raise `server.max_body_bytes`, for uploads `imports.max_bytes`. Nothing was changed, but for \
+                 what was kept of an upload before.",
             ),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",

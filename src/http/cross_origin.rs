@@ -17,19 +17,27 @@ use std::sync::Arc;
 
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 /// What a page may send.
-const REQUEST_HEADERS: [&str; 8] = [
+const REQUEST_HEADERS: [&str; 11] = [
     "authorization",
     "content-type",
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "if-range",
+    "range",
     "traceparent",
     "tracestate",
+    "upload-offset",
     "x-csrf-token",
 ];
 /// What a page may read, beyond what it always may.
-const ANSWER_HEADERS: [&str; 10] = [
+const ANSWER_HEADERS: [&str; 16] = [
+    "accept-ranges",
     "cache-status",
+    "content-disposition",
+    "content-length",
+    "content-range",
+    "content-type",
     "etag",
     "idempotency-replayed",
     "link",
@@ -38,6 +46,7 @@ const ANSWER_HEADERS: [&str; 10] = [
     "ratelimit-policy",
     "retry-after",
     "synoptic-budget",
+    "upload-offset",
     "x-trace-id",
 ];
 

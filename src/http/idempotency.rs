@@ -27,12 +27,15 @@ const REPLAYED_HEADER: &str = "Idempotency-Replayed";
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
 /// Where the routes of operations begin whose requests or answers hold passwords, tokens, keys or secrets, or texts that are looked at and
-/// not stored: nothing of them is kept, not even a hash.
-const KEEPING_NOTHING: [&str; 5] = [
+/// not stored: nothing of them is kept, not even a hash. Uploads are too large to be compared, and go on where they broke off.
+const KEEPING_NOTHING: [&str; 8] = [
     "/api/auth",
+    "/api/collections/{collection}/imports",
+    "/api/collections/{collection}/push-urls",
     "/api/collections/{collection}/webhooks",
     "/api/keys",
     "/api/prompts/{prompt}/preview",
+    "/api/push",
     "/api/users",
 ];
 /// The headers that belong to an answer; the others belong to one exchange.

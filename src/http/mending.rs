@@ -49,7 +49,8 @@ pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
     let has = |name: &str| named.iter().any(|named| named == name);
     let conflicts = method != "get" && !(method == "delete" && !has("with_documents") && !has("with_analyses"));
     let reads_nothing = !has_body && named.is_empty();
-    let finds_nothing = is_public || !named.iter().any(|name| CAN_BE_MISSING.contains(&name.as_str())) && !has_body;
+    let finds_nothing =
+        (is_public && !has("token")) || !named.iter().any(|name| CAN_BE_MISSING.contains(&name.as_str())) && !has_body;
     let impossible: Vec<&str> = [
         (!has_body, "400"),
         (is_public && !signs_in, "401"),
@@ -58,6 +59,7 @@ pub fn mend(route: &str, method: &str, operation: &mut Map<String, Value>) {
         (finds_nothing, "404"),
         (!conflicts, "409"),
         (!has("If-Match"), "412"),
+        (!has_body, "408"),
         (!has_body, "413"),
         (!has_body, "415"),
         (reads_nothing, "422"),
@@ -156,9 +158,13 @@ const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
 const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 12] = [
+const CAN_BE_MISSING: [&str; 16] = [
     "job",
     "work",
+    "import",
+    "export",
+    "push_url",
+    "token",
     "budget",
     "collection",
     "document",

@@ -14,6 +14,7 @@ mod pages;
 mod problems;
 mod rate_limits;
 mod security_headers;
+mod streams;
 mod telemetry;
 mod time_limit;
 
@@ -48,6 +49,7 @@ pub(crate) struct Context {
     pub metrics: Metrics,
     pub tasks: TaskTracker,
     pub limits: config::Server,
+    pub imports: config::Imports,
     pub rate_limits: RateLimits,
     pub document: Document,
     pub permits: Arc<Permits>,
@@ -103,6 +105,7 @@ pub fn endpoint_of<T: OpenApi + 'static>(
         metrics: metrics.clone(),
         tasks: tasks.clone(),
         limits: config.server.clone(),
+        imports: config.imports.clone(),
         rate_limits: RateLimits::new(&config.limits, metrics),
         document: document.clone(),
         permits: Arc::new(Permits::new(document.routes())),

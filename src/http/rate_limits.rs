@@ -8,7 +8,7 @@ use super::{
 use crate::{
     auth::ClientAddress,
     config,
-    domain::{Error, errors::seconds, principal::Principal},
+    domain::{Error, errors::seconds},
     dto::problem::into_poem_error,
     telemetry::metrics::{Limit, Metrics},
 };
@@ -131,13 +131,13 @@ pub async fn around<E: Endpoint>(next: Arc<E>, mut request: Request) -> Result<R
     Ok(response)
 }
 
-/// Counts a request for its principal, or else for its address. Without a socket, as in tests, there is no address to count for.
+/// Counts a request for whom it is of, or else for its address. Without a socket, as in tests, there is no address to count for.
 ///
 /// # Errors
 /// When there were too many.
-pub fn count(context: &Context, request: &Request, principal: Option<&Principal>) -> Result<()> {
+pub fn count(context: &Context, request: &Request, sender_id: Option<Uuid>) -> Result<()> {
     let limits = &context.rate_limits;
-    let counted = match principal.and_then(|principal| principal.id.uuid()) {
+    let counted = match sender_id {
         Some(id) => limits.check_principal(id),
         None if EXEMPT.contains(&request.uri().path()) => None,
         None => request

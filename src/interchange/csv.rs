@@ -3,10 +3,11 @@
 use super::{
     Rejected, Row,
     csv_rows::{CsvRow, CsvRows, split},
-    fields::{self, Draft, shorten},
+    fields::{self, Draft, called, shorten},
     identities::Identities,
     lines::{Lines, useless},
 };
+use crate::domain::imports::RecordNames;
 use ::csv::ByteRecord;
 use serde_json::Value;
 use std::{
@@ -43,6 +44,14 @@ impl<R: BufRead> CsvReader<R> {
     /// # Errors
     /// When the file cannot be read, or its header cannot be used; an empty file has no rows.
     pub fn new(input: R, delimiter: Option<u8>) -> io::Result<Self> {
+        Self::named(input, delimiter, &RecordNames::default())
+    }
+
+    /// The same, where columns are not called as usual.
+    ///
+    /// # Errors
+    /// As for [`CsvReader::new`].
+    pub fn named(input: R, delimiter: Option<u8>, names: &RecordNames) -> io::Result<Self> {
         let mut lines = Lines::new(input);
         let Some(first) = lines.next_filled()? else {
             return Ok(Self {
@@ -51,11 +60,13 @@ impl<R: BufRead> CsvReader<R> {
                 identities: Identities::default(),
             });
         };
-        let delimiter = delimiter.or_else(|| guess_delimiter(first.content())).unwrap_or(b',');
+        let delimiter = delimiter
+            .or_else(|| guess_delimiter(first.content(), names))
+            .unwrap_or(b',');
         lines.give_back(std::iter::once(first));
         let mut rows = CsvRows::new(lines, delimiter);
         let columns = match rows.next_row()? {
-            Some(CsvRow::Fields { fields, .. }) => columns(&fields).map_err(useless)?,
+            Some(CsvRow::Fields { fields, .. }) => columns(&fields, names).map_err(useless)?,
             Some(CsvRow::Broken { reason, .. }) => return Err(useless(format!("the header cannot be read: {reason}"))),
             None => Vec::new(),
         };
@@ -64,6 +75,27 @@ impl<R: BufRead> CsvReader<R> {
             rows,
             columns,
             identities: Identities::default(),
+        })
+    }
+
+    /// The rows of a part of the file that begins with this header, after so many lines.
+    ///
+    /// # Errors
+    /// As for [`CsvReader::new`].
+    pub fn of_a_part(
+        header: &[u8],
+        input: R,
+        delimiter: Option<u8>,
+        names: &RecordNames,
+        lines_before: u64,
+    ) -> io::Result<Self> {
+        let beginning = CsvReader::named(header, delimiter, names)?;
+        let mut rows = CsvRows::new(Lines::after(input, lines_before), beginning.rows.delimiter());
+        rows.set_width(beginning.columns.len());
+        Ok(Self {
+            rows,
+            columns: beginning.columns,
+            identities: Identities::of_a_part(),
         })
     }
 
@@ -140,22 +172,23 @@ impl<R: BufRead> Iterator for CsvReader<R> {
 }
 
 /// The delimiter with which the header names a column for the text.
-pub(super) fn guess_delimiter(header: &[u8]) -> Option<u8> {
+pub(super) fn guess_delimiter(header: &[u8], names: &RecordNames) -> Option<u8> {
+    let wanted = called(names.text.as_ref(), fields::TEXT);
     let names_text = |delimiter: &u8| {
         split(header, *delimiter).is_ok_and(|names| {
             let names: Vec<_> = names
                 .iter()
                 .map(|name| name.trim_ascii().to_ascii_lowercase())
                 .collect();
-            fields::TEXT
+            wanted
                 .iter()
-                .any(|text| names.iter().any(|name| name == text.as_bytes()))
+                .any(|text| names.iter().any(|name| *name == text.to_ascii_lowercase().as_bytes()))
         })
     };
     DELIMITERS.into_iter().find(names_text)
 }
 
-fn columns(header: &ByteRecord) -> Result<Vec<Column>, String> {
+fn columns(header: &ByteRecord, said: &RecordNames) -> Result<Vec<Column>, String> {
     let mut names = Vec::with_capacity(header.len());
     for name in header {
         names.push(
@@ -179,15 +212,22 @@ fn columns(header: &ByteRecord) -> Result<Vec<Column>, String> {
         .map(|(index, name)| other_column(index, name))
         .collect();
     let known = [
-        (fields::EXTERNAL_ID, Column::ExternalId),
-        (fields::TITLE, Column::Title),
-        (fields::TEXT, Column::Text),
-        (fields::LANGUAGE, Column::Language),
-        (fields::ATTRIBUTES, Column::Attributes),
+        (said.external_id.as_ref(), fields::EXTERNAL_ID, Column::ExternalId),
+        (said.title.as_ref(), fields::TITLE, Column::Title),
+        (said.text.as_ref(), fields::TEXT, Column::Text),
+        (said.language.as_ref(), fields::LANGUAGE, Column::Language),
+        (None, fields::ATTRIBUTES, Column::Attributes),
     ];
-    for (aliases, column) in known {
-        if let Some(place) = place(aliases) {
-            columns[place] = column;
+    for (name, usual, column) in known {
+        match place(&called(name, usual)) {
+            Some(place) => columns[place] = column,
+            None if name.is_some() => {
+                let name = name.map(|name| shorten(name)).unwrap_or_default();
+                return Err(format!(
+                    "the header has no column `{name}`, which was named for a part of the documents"
+                ));
+            }
+            None => {}
         }
     }
     if columns.contains(&Column::Text) {

@@ -37,6 +37,10 @@ impl<R: BufRead> CsvRows<R> {
         }
     }
 
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
     /// Says how many fields a row should have.
     pub fn set_width(&mut self, width: usize) {
         self.width = width;
@@ -128,7 +132,7 @@ pub(super) fn split(row: &[u8], delimiter: u8) -> io::Result<ByteRecord> {
 }
 
 /// Follows the quotes of a row (RFC 4180, section 2).
-struct Quotes {
+pub(super) struct Quotes {
     delimiter: u8,
     place: Place,
     /// Whether something stood between a closing quote and the end of its field.
@@ -147,7 +151,7 @@ enum Place {
 }
 
 impl Quotes {
-    fn new(delimiter: u8) -> Self {
+    pub fn new(delimiter: u8) -> Self {
         Self {
             delimiter,
             place: Place::FieldStart,
@@ -157,7 +161,7 @@ impl Quotes {
     }
 
     /// Whether the row goes on in the next line.
-    fn open(&self) -> bool {
+    pub fn open(&self) -> bool {
         self.place == Place::Quoted
     }
 
@@ -167,7 +171,7 @@ impl Quotes {
         self.broken || self.stray
     }
 
-    fn read(&mut self, line: &[u8]) {
+    pub fn read(&mut self, line: &[u8]) {
         for &byte in line {
             self.place = match (self.place, byte) {
                 (Place::Quoted, b'"') => Place::AfterQuote,

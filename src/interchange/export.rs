@@ -85,13 +85,25 @@ impl<W: Write> DocumentWriter<W> {
         if layout == Layout::Ndjson {
             return Ok(Self::Ndjson(out));
         }
-        let defused = layout == Layout::Spreadsheet;
-        if defused {
+        if layout == Layout::Spreadsheet {
             out.write_all(super::lines::BYTE_ORDER_MARK)?;
         }
-        let mut out = Box::new(::csv::Writer::from_writer(out));
-        out.write_record(COLUMNS).map_err(into_io)?;
-        Ok(Self::Csv { out, defused })
+        let mut writer = Self::after(layout, out);
+        if let Self::Csv { out, .. } = &mut writer {
+            out.write_record(COLUMNS).map_err(into_io)?;
+        }
+        Ok(writer)
+    }
+
+    /// Goes on with a file that was begun before.
+    pub fn after(layout: Layout, out: W) -> Self {
+        match layout {
+            Layout::Ndjson => Self::Ndjson(out),
+            Layout::Csv | Layout::Spreadsheet => Self::Csv {
+                out: Box::new(::csv::Writer::from_writer(out)),
+                defused: layout == Layout::Spreadsheet,
+            },
+        }
     }
 
     /// # Errors

@@ -17,6 +17,11 @@ pub(super) const OURS: &str = "synoptic";
 /// In CSV, the beginning of the columns with what Synoptic itself says of a document.
 pub(super) const OUR_PREFIX: &str = "synoptic_";
 
+/// What a part of a record may be called: as it was said, or else as usual.
+pub(super) fn called<'a>(said: Option<&'a String>, usual: &'a [&'a str]) -> Vec<&'a str> {
+    said.map_or_else(|| usual.to_vec(), |name| vec![name.as_str()])
+}
+
 /// A record before it is checked.
 #[derive(Default)]
 pub(super) struct Draft {

@@ -16,12 +16,27 @@ pub(super) struct Identities {
     first_lines: HashMap<[u8; 16], u64>,
     /// How many records without an id had this content already.
     repeats: HashMap<String, u64>,
+    /// Whether what comes before the input is not known.
+    of_a_part: bool,
 }
 
 impl Identities {
+    /// Of a part of an input, which is read by itself: the same id or the same content again is the same document.
+    pub fn of_a_part() -> Self {
+        Self {
+            of_a_part: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes the record's id, or makes one: `auto-` and the beginning of the content's hash, then `-2`, `-3` for the same
     /// content again. It depends only on the records before it, so the same file gives the same ids every time.
     pub fn claim(&mut self, line: u64, mut fields: DocumentFields) -> Row {
+        if self.of_a_part {
+            let made = || format!("auto-{}", short_hash(&fields));
+            fields.external_id = Some(fields.external_id.clone().unwrap_or_else(made));
+            return Row::Record(Record { line, fields });
+        }
         match &fields.external_id {
             Some(external_id) => {
                 if let Some(first) = self.take(external_id, line) {
@@ -39,8 +54,7 @@ impl Identities {
     }
 
     fn make(&mut self, line: u64, fields: &DocumentFields) -> String {
-        let mut hash = hash_document(fields.title.as_deref(), &fields.text);
-        hash.truncate(DIGITS);
+        let hash = short_hash(fields);
         loop {
             let repeats = self.repeats.entry(hash.clone()).or_default();
             *repeats += 1;
@@ -66,6 +80,12 @@ impl Identities {
             }
         }
     }
+}
+
+fn short_hash(fields: &DocumentFields) -> String {
+    let mut hash = hash_document(fields.title.as_deref(), &fields.text);
+    hash.truncate(DIGITS);
+    hash
 }
 
 fn first_half(hash: [u8; 32]) -> [u8; 16] {

@@ -52,6 +52,14 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Of the rest of a file, after so many lines.
+    pub fn after(input: R, lines: u64) -> Self {
+        Self {
+            read: lines,
+            ..Self::new(input)
+        }
+    }
+
     /// # Errors
     /// When the file cannot be read, or is UTF-16.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {

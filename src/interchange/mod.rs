@@ -25,11 +25,18 @@ mod fields;
 mod identities;
 mod lines;
 mod ndjson;
+pub mod parquet_file;
 mod plain;
+mod splitter;
 
-pub use self::{csv::CsvReader, ndjson::NdjsonReader, plain::TextReader};
+pub use self::{
+    csv::CsvReader,
+    ndjson::NdjsonReader,
+    plain::TextReader,
+    splitter::{Piece, Splitter, rows_of, without},
+};
 
-use crate::domain::documents::DocumentFields;
+use crate::domain::{documents::DocumentFields, imports::RecordNames};
 
 /// The most that one record may take in a file, in bytes. A quote that is never closed would swallow the whole file.
 pub const LARGEST_RECORD: usize = 64 * 1024 * 1024;
@@ -68,7 +75,7 @@ impl Format {
             return Some(Self::Ndjson);
         }
         let header = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        csv::guess_delimiter(header).map(|_| Self::Csv)
+        csv::guess_delimiter(header, &RecordNames::default()).map(|_| Self::Csv)
     }
 }
 

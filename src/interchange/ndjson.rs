@@ -2,10 +2,11 @@
 
 use super::{
     LARGEST_RECORD, Rejected, Row,
-    fields::{self, Draft, kind, shorten},
+    fields::{self, Draft, called, kind, shorten},
     identities::Identities,
     lines::{Line, Lines},
 };
+use crate::domain::imports::RecordNames;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
@@ -13,6 +14,7 @@ use std::io::{self, BufRead};
 pub struct NdjsonReader<R> {
     lines: Lines<R>,
     identities: Identities,
+    names: RecordNames,
 }
 
 impl<R: BufRead> NdjsonReader<R> {
@@ -21,6 +23,17 @@ impl<R: BufRead> NdjsonReader<R> {
         Self {
             lines: Lines::new(input),
             identities: Identities::default(),
+            names: RecordNames::default(),
+        }
+    }
+
+    /// The objects of a part of a file, after so many lines.
+    #[must_use]
+    pub fn of_a_part(input: R, names: &RecordNames, lines_before: u64) -> Self {
+        Self {
+            lines: Lines::after(input, lines_before),
+            identities: Identities::of_a_part(),
+            names: names.clone(),
         }
     }
 
@@ -36,11 +49,11 @@ impl<R: BufRead> NdjsonReader<R> {
             Ok(object) => object,
             Err(reason) => return refuse(None, reason),
         };
-        let external_id = fields::EXTERNAL_ID
-            .iter()
-            .find_map(|name| object.get(*name)?.as_str())
+        let external_id = called(self.names.external_id.as_ref(), fields::EXTERNAL_ID)
+            .into_iter()
+            .find_map(|name| object.get(name)?.as_str())
             .map(shorten);
-        match draft(object) {
+        match draft(object, &self.names) {
             Ok(draft) => draft.into_row(line.number, &mut self.identities),
             Err(reason) => refuse(external_id, reason),
         }
@@ -83,21 +96,31 @@ fn parse(line: &Line) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn draft(mut object: Map<String, Value>) -> Result<Draft, String> {
+fn draft(mut object: Map<String, Value>, names: &RecordNames) -> Result<Draft, String> {
     object.remove(fields::OURS);
     object.retain(|_, value| !value.is_null());
-    let mut take = |names: &[&str]| {
-        let name = names.iter().find(|name| object.contains_key(**name))?;
-        object.remove(*name).map(|value| (name.to_string(), value))
+    let mut take = |said: Option<&String>, usual: &[&str]| {
+        let name = called(said, usual)
+            .into_iter()
+            .find(|name| object.contains_key(*name))?
+            .to_owned();
+        object.remove(&name).map(|value| (name, value))
     };
     let mut draft = Draft {
-        external_id: take(fields::EXTERNAL_ID).map(as_external_id).transpose()?,
-        title: take(fields::TITLE).map(as_text).transpose()?,
-        text: take(fields::TEXT).map(as_text).transpose()?.unwrap_or_default(),
-        language: take(fields::LANGUAGE).map(as_text).transpose()?,
+        external_id: take(names.external_id.as_ref(), fields::EXTERNAL_ID)
+            .map(as_external_id)
+            .transpose()?,
+        title: take(names.title.as_ref(), fields::TITLE).map(as_text).transpose()?,
+        text: take(names.text.as_ref(), fields::TEXT)
+            .map(as_text)
+            .transpose()?
+            .unwrap_or_default(),
+        language: take(names.language.as_ref(), fields::LANGUAGE)
+            .map(as_text)
+            .transpose()?,
         attributes: Map::new(),
     };
-    if let Some((_, attributes)) = take(fields::ATTRIBUTES) {
+    if let Some((_, attributes)) = take(None, fields::ATTRIBUTES) {
         draft.add_attributes(attributes)?;
     }
     for (name, value) in object {

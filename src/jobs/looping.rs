@@ -122,6 +122,8 @@ async fn one_kind<'a>(context: &Context, works: &'a [Claimed]) -> Vec<(&'a Claim
                 let outcome = match kind {
                     WorkKind::Plan => services.job_work.plan(work).await,
                     WorkKind::Delete => services.job_work.delete(work).await,
+                    WorkKind::Import => Box::pin(services.imports.store_chunk(work)).await,
+                    WorkKind::Export => Box::pin(services.exports.write_part(work)).await,
                     _ => Err(Error::internal("nothing is known of this kind of work")),
                 };
                 if let Err(error) = outcome {

@@ -27,6 +27,10 @@ macro_rules! select {
 const INSERT: &str = "INSERT INTO documents (id, collection_id, external_id, title, text, attributes, language,
     content_hash, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (collection_id, external_id) DO NOTHING";
+const INTO: &str = "INSERT INTO documents (id, collection_id, external_id, title, text, attributes, language,
+    content_hash, version, created_at, updated_at) ";
+/// How many rows a statement takes.
+const ROWS_AT_ONCE: usize = 100;
 const FIND: &str = select!("WHERE collection_id = $1 AND id = $2");
 const FIND_ANYWHERE: &str = select!("WHERE id = $1");
 const COLLECTION_OF: &str = "SELECT collection_id FROM documents WHERE id = $1";
@@ -70,6 +74,46 @@ pub async fn find(tx: &mut Tx, collection: CollectionId, id: DocumentId) -> Resu
         .bind(id)
         .fetch_optional(c)
         .await)
+}
+
+/// Those of a collection with one of these external ids.
+pub async fn find_by_external_ids(
+    tx: &mut Tx,
+    collection: CollectionId,
+    external_ids: &[String],
+) -> Result<Vec<Document>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE collection_id = "));
+        query.push_bind(collection).push(" AND ");
+        push_one_of(&mut query, "external_id", external_ids);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Stores new documents, as many as statements take; says how many external ids were free.
+pub async fn insert_all(tx: &mut Tx, documents: &[Document]) -> Result<u64> {
+    let mut inserted = 0;
+    for some in documents.chunks(ROWS_AT_ONCE) {
+        inserted += on!(&mut *tx, |c| {
+            let mut query = QueryBuilder::new(INTO);
+            query.push_values(some, |mut row, document| {
+                row.push_bind(document.id)
+                    .push_bind(document.collection_id)
+                    .push_bind(document.external_id.clone())
+                    .push_bind(document.title.clone())
+                    .push_bind(document.text.clone())
+                    .push_bind(document.attributes.clone())
+                    .push_bind(document.language.clone())
+                    .push_bind(document.content_hash.clone())
+                    .push_bind(document.version)
+                    .push_bind(document.created_at)
+                    .push_bind(document.updated_at);
+            });
+            query.push(" ON CONFLICT (collection_id, external_id) DO NOTHING");
+            query.build().execute(c).await.map(|done| done.rows_affected())
+        })?;
+    }
+    Ok(inserted)
 }
 
 /// Whatever collection it is in.
@@ -151,6 +195,16 @@ pub async fn existing(tx: &mut Tx, ids: &[DocumentId]) -> Result<HashSet<Documen
         query.build_query_scalar().fetch_all(c).await
     })?;
     Ok(rows.into_iter().collect())
+}
+
+/// Those of these that are there, in the order of creation.
+pub async fn find_all(tx: &mut Tx, ids: &[DocumentId]) -> Result<Vec<Document>> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new(select!("WHERE "));
+        push_one_of(&mut query, "id", ids);
+        query.push(" ORDER BY created_at, id");
+        query.build_query_as().fetch_all(c).await
+    })
 }
 
 /// Whole documents in the order of creation, after `after`: for going through a collection to its end.

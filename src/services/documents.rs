@@ -25,13 +25,13 @@ use crate::{
         text_fields::NameOrId,
         work::Queue,
     },
-    repositories::{document_lists, documents, work_lists},
+    repositories::{document_lists, documents, exports, work_lists},
 };
 
 #[derive(Clone)]
 pub struct Documents {
     db: Db,
-    clock: Clock,
+    pub(super) clock: Clock,
     evictions: Evictions,
     work: WorkQueue,
 }
@@ -117,7 +117,8 @@ impl Documents {
         Ok(stored)
     }
 
-    async fn store(
+    /// Stores a document inside of a transaction; afterwards, ring the queue of arrivals.
+    pub(super) async fn store(
         &self,
         tx: &mut Tx,
         collection: &Collection,
@@ -143,7 +144,7 @@ impl Documents {
         }
     }
 
-    async fn overwrite(
+    pub(super) async fn overwrite(
         &self,
         tx: &mut Tx,
         collection: &Collection,
@@ -333,6 +334,8 @@ impl Documents {
         let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
+        // Files that have it in them go with it.
+        exports::withdraw(&mut tx, &[stored.id], self.clock.now()).await?;
         documents::delete(&mut tx, stored.id).await?;
         let id = stored.id;
         let event = Event::done(Action::DocumentDeleted, "document", id, stored.head.external_id);

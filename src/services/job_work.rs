@@ -27,7 +27,7 @@ use crate::{
     repositories::{
         collections,
         document_selection::{self, Selection},
-        documents, jobs, work,
+        documents, exports, jobs, work,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -216,6 +216,8 @@ impl JobWork {
         let found = document_selection::next(&mut tx, &selection, place.after, DELETED_AT_ONCE).await?;
         drop(tx);
         let mut tx = self.db.write().await?;
+        let ids: Vec<DocumentId> = found.iter().map(|(_, document)| *document).collect();
+        exports::withdraw(&mut tx, &ids, now).await?;
         let mut deleted = Vec::with_capacity(found.len());
         for (_, document) in &found {
             if documents::delete(&mut tx, *document).await? {

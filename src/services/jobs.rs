@@ -98,8 +98,7 @@ impl Jobs {
         Ok(job)
     }
 
-    /// Stores a job and its first piece of work, inside of a transaction.
-    #[expect(dead_code, reason = "imports and exports begin with it")]
+    /// Stores a job and its first piece of work, if it is known, inside of a transaction.
     pub(super) async fn begin(
         &self,
         tx: &mut Tx,
@@ -153,15 +152,17 @@ impl Jobs {
             finished_at: None,
         };
         jobs::insert(tx, &job).await?;
+        let first = match kind {
+            JobKind::Analyze | JobKind::Backfill => WorkKind::Plan,
+            JobKind::Delete => WorkKind::Delete,
+            JobKind::Export => WorkKind::Export,
+            // There is something to do once something has arrived.
+            JobKind::Import => return Ok(job),
+        };
         let first = NewWork {
             queue: Queue::Jobs,
             collection: collection.id,
-            kind: match kind {
-                JobKind::Analyze | JobKind::Backfill => WorkKind::Plan,
-                JobKind::Delete => WorkKind::Delete,
-                JobKind::Import => WorkKind::Import,
-                JobKind::Export => WorkKind::Export,
-            },
+            kind: first,
             job: Some(job.id),
             document: None,
             rule: None,

@@ -16,13 +16,18 @@ pub mod collections;
 pub mod deliveries;
 pub mod delivering;
 pub mod demo;
+mod document_batches;
 pub mod document_drafts;
 pub mod documents;
 mod evictions;
+mod export_work;
+pub mod exports;
 mod flights;
 pub mod following;
 pub mod generations;
 pub mod idempotency;
+mod import_work;
+pub mod imports;
 mod job_care;
 pub mod job_previews;
 pub mod job_results;
@@ -33,6 +38,7 @@ pub mod oidc;
 pub mod oidc_rules;
 mod over_budget;
 pub mod prompts;
+pub mod push_urls;
 mod reach;
 pub mod recognition;
 mod records;
@@ -57,11 +63,11 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, delivering::Delivering, documents::Documents, evictions::Evictions, flights::Flights,
-    generations::Generations, idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup,
-    prompts::Prompts, recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn,
-    signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users,
-    webhooks::Webhooks, work::WorkQueue, writer::Writer,
+    collections::Collections, delivering::Delivering, documents::Documents, evictions::Evictions, exports::Exports,
+    flights::Flights, generations::Generations, idempotency::Idempotency, imports::Imports, job_work::JobWork,
+    jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, push_urls::PushUrls, recognition::Recognition,
+    regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending,
+    taxonomies::Taxonomies, usage::UsageReports, users::Users, webhooks::Webhooks, work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -100,13 +106,16 @@ pub struct All {
     /// Sends what webhooks are told.
     pub delivering: Delivering,
     pub documents: Documents,
+    pub exports: Exports,
     pub generations: Generations,
     pub idempotency: Idempotency,
+    pub imports: Imports,
     pub job_work: JobWork,
     pub jobs: Jobs,
     /// Sign-in through a provider, if one is configured.
     pub oidc: Option<Oidc>,
     pub prompts: Prompts,
+    pub push_urls: PushUrls,
     pub recognition: Recognition,
     /// What is done from time to time.
     pub regular: Regular,
@@ -202,10 +211,16 @@ impl Services {
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
         let generations = Generations::new(answering.clone(), prompts.clone());
         let analyses = Analyses::new(answering, evictions.clone());
+        let documents = Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone());
+        let shared = Arc::new(documents.clone());
+        let imports = Imports::new(&jobs, Arc::clone(&shared));
+        let exports = Exports::new(&jobs);
+        let mut chores = regular::chores_of(&jobs, &webhooks);
+        chores.extend(regular::chores_of_files(&imports, &exports));
         Self(Arc::new(All {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
-            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &webhooks)),
+            regular: Regular::new(db.clone(), clock.clone(), chores),
             jobs,
             webhooks,
             delivering,
@@ -214,7 +229,10 @@ impl Services {
             audit: Audit::new(db.clone(), clock.clone()),
             budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
-            documents: Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone()),
+            push_urls: PushUrls::new(db.clone(), clock.clone(), shared),
+            documents,
+            exports,
+            imports,
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,

@@ -1,6 +1,6 @@
 //! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
 
-use super::{jobs::Jobs, webhooks::Webhooks, work::after};
+use super::{exports::Exports, imports::Imports, jobs::Jobs, webhooks::Webhooks, work::after};
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
@@ -120,6 +120,21 @@ pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks) -> Vec<Chore> {
         Chore::new("deliveries-forgetting", time::Duration::hours(1), move || {
             let webhooks = webhooks.clone();
             async move { webhooks.forget_old().await }
+        }),
+    ]
+}
+
+/// What is to be done for files regularly: give up uploads that nobody goes on with, and forget exports after their time.
+pub(super) fn chores_of_files(imports: &Imports, exports: &Exports) -> Vec<Chore> {
+    let (imports, exports) = (imports.clone(), exports.clone());
+    vec![
+        Chore::new("uploads-cleaning", time::Duration::minutes(10), move || {
+            let imports = imports.clone();
+            async move { imports.clean().await }
+        }),
+        Chore::new("exports-forgetting", time::Duration::minutes(10), move || {
+            let exports = exports.clone();
+            async move { exports.clean().await }
         }),
     ]
 }

@@ -68,7 +68,7 @@ async fn without_a_credential_only_what_is_public_answers() {
     }
     assert_eq!(
         public,
-        BTreeSet::from(["jwks", "livez", "login", "readyz", "refresh", "token"])
+        BTreeSet::from(["jwks", "livez", "login", "push", "readyz", "refresh", "token"])
     );
 }
 
@@ -193,9 +193,18 @@ async fn whoever_is_restricted_finds_nothing_of_other_collections() {
                     let detail = problem["detail"].as_str().unwrap();
                     assert!(detail.contains("concerns all collections"), "{id}: {detail}");
                 }
-                _ if ["{collection}", "{analysis}", "{key}", "{session}", "{job}", "{work}"]
-                    .iter()
-                    .any(|part| path.contains(part)) =>
+                _ if [
+                    "{collection}",
+                    "{analysis}",
+                    "{export}",
+                    "{import}",
+                    "{job}",
+                    "{key}",
+                    "{session}",
+                    "{work}",
+                ]
+                .iter()
+                .any(|part| path.contains(part)) =>
                 {
                     answer.problem(404, "not-found");
                 }
@@ -227,8 +236,18 @@ fn sorted(spec: &Spec) -> Vec<Operation<'_>> {
     operations
 }
 
-async fn with_example(operation: &Operation<'_>, request: crate::support::Request<'_>) -> Answer {
-    if let Some(form) = operation.example_form() {
+async fn with_example(operation: &Operation<'_>, mut request: crate::support::Request<'_>) -> Answer {
+    for (name, example) in operation.example_headers() {
+        request = request.header(name, example);
+    }
+    if operation.body_schema().is_none()
+        && let Some((media, text)) = operation.example_text()
+    {
+        return send(request.content_type(media).body(text.to_owned())).await;
+    }
+    if operation.body_schema().is_none()
+        && let Some(form) = operation.example_form()
+    {
         return send(request.form(&form)).await;
     }
     match operation.example_body() {

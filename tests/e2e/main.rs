@@ -8,6 +8,7 @@
 
 mod access;
 mod chaos;
+mod files;
 mod folder;
 mod import;
 mod ledger;

@@ -3,12 +3,14 @@
 
 mod automation;
 mod budgets;
+mod files;
 mod jobs;
 mod people;
 mod prompts;
 mod webhooks;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
+pub use files::{EXPORT, IMPORT, PUSH_TOKEN, SPARE_PUSH_URL, UPLOAD_OFFSET};
 pub use jobs::{FAILED_JOB, FAILED_WORK, JOB, SPARE_JOB};
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
@@ -114,7 +116,8 @@ pub async fn load(services: &Services) -> Result<()> {
     budgets::load(services).await?;
     automation::load(services).await?;
     jobs::load(services, &documents).await?;
-    webhooks::load(services).await
+    webhooks::load(services).await?;
+    files::load(services, &documents).await
 }
 
 async fn analyse(services: &Services, documents: &[Document], task: &Task) -> Result<()> {

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod background;
 pub mod forge;
 pub mod replica;
 pub mod schema;
@@ -185,7 +186,7 @@ impl TestApp {
             } = self;
             // Closing waits for everything that can still ask for work to be done.
             drop((server, client, services));
-            app.close().await;
+            Box::pin(app.close()).await;
             let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
             Self::over(&Template { database, key, token }, change).await
         })
@@ -277,7 +278,7 @@ impl Template {
             demo::load(&app.services).await.unwrap();
         }
         // Closing folds the write-ahead log into the file.
-        app.close().await;
+        Box::pin(app.close()).await;
         Self {
             database: std::fs::read(&file).unwrap(),
             key: secret.reveal().to_owned(),

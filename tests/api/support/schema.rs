@@ -77,8 +77,8 @@ fn compare(spec: &Spec, schema: &Value, value: &Value, place: &str, found: &mut 
             match schema["properties"].get(name) {
                 Some(schema) => compare(spec, schema, value, &format!("{place}/{name}"), found),
                 None if schema["additionalProperties"].is_object() => {
-                    let schema = &schema["additionalProperties"];
-                    compare(spec, schema, value, &format!("{place}/{name}"), found);
+                    let others = &schema["additionalProperties"];
+                    compare(spec, others, value, &format!("{place}/{name}"), found);
                 }
                 None => found.push(format!("{place}/{name} is not documented")),
             }

@@ -103,6 +103,7 @@ impl<'a> Operation<'a> {
                     query.extend(fields.map(|(name, value)| format!("{name}={}", words(value))));
                 }
                 "query" if !example.is_null() => query.push(format!("{name}={text}")),
+                "header" => {}
                 _ => assert!(example.is_null(), "{}: {name}: teach the test to send it", self.id()),
             }
         }
@@ -118,8 +119,21 @@ impl<'a> Operation<'a> {
         }
     }
 
+    /// The documented examples of its headers.
+    pub fn example_headers(&self) -> Vec<(&'a str, String)> {
+        let parameters = self.definition["parameters"].as_array().unwrap().iter();
+        parameters
+            .filter(|parameter| parameter["in"] == "header" && !parameter["example"].is_null())
+            .map(|parameter| (parameter["name"].as_str().unwrap(), words(&parameter["example"])))
+            .collect()
+    }
+
     /// The schema of the request body.
     pub fn body_schema(&self) -> Option<&'a Value> {
+        // What is pushed is whatever JSON another system has.
+        if self.id() == "push" {
+            return None;
+        }
         let schema = self.definition["requestBody"]["content"]["application/json"].get("schema")?;
         Some(self.spec.resolve(schema))
     }
@@ -129,6 +143,16 @@ impl<'a> Operation<'a> {
         let form = &self.definition["requestBody"]["content"]["application/x-www-form-urlencoded"];
         let schema = self.spec.resolve(form.get("schema")?);
         Some(schema["example"].clone())
+    }
+
+    /// The documented example of a body that is neither JSON nor a form, and its media type.
+    pub fn example_text(&self) -> Option<(&'a str, &'a str)> {
+        let content = self.definition["requestBody"]["content"].as_object()?;
+        let texts = content
+            .iter()
+            .filter_map(|(media, body)| Some((media.as_str(), body["schema"]["example"].as_str()?)));
+        let is_own = |(media, _): &(&str, &str)| *media != "application/json";
+        texts.into_iter().find(is_own)
     }
 
     /// The documented example of the request body.
