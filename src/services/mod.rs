@@ -100,6 +100,7 @@ pub struct Services {
     pub usage: UsageReports,
     pub users: Users,
     pub work: WorkQueue,
+    evictions: Evictions,
     db: Db,
 }
 
@@ -180,7 +181,7 @@ impl Services {
         Self {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
-            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs)),
+            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &evictions)),
             jobs,
             analyses,
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
@@ -196,13 +197,22 @@ impl Services {
             signing_keys,
             spending,
             usage: UsageReports::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock, evictions),
+            taxonomies: Taxonomies::new(db.clone(), clock, evictions.clone()),
+            evictions,
             cache,
             users,
             recognition,
             work,
             db,
         }
+    }
+
+    /// Forgets what other servers on the same database have deleted since the last time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn follow_evictions(&self) -> Result<()> {
+        self.evictions.follow(&self.db).await
     }
 
     /// Whether requests can be answered now: the database takes a question.

@@ -1,6 +1,6 @@
 //! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
 
-use super::{jobs::Jobs, work::after};
+use super::{evictions::Evictions, jobs::Jobs, work::after};
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
@@ -104,9 +104,10 @@ impl Regular {
 }
 
 /// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
-/// cancelling that was cut short, and forget those that ended long ago.
-pub(super) fn chores_of(jobs: &Jobs) -> Vec<Chore> {
+/// cancelling that was cut short, and forget those that ended long ago. And what servers have read of each other's deletions goes.
+pub(super) fn chores_of(jobs: &Jobs, evictions: &Evictions) -> Vec<Chore> {
     let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
+    let (db, evictions) = (jobs.db.clone(), evictions.clone());
     vec![
         Chore::new("jobs-ending", time::Duration::seconds(30), move || {
             let jobs = sweeping.clone();
@@ -115,6 +116,10 @@ pub(super) fn chores_of(jobs: &Jobs) -> Vec<Chore> {
         Chore::new("jobs-forgetting", time::Duration::hours(1), move || {
             let jobs = forgetting.clone();
             async move { jobs.forget_old().await }
+        }),
+        Chore::new("evictions-forgetting", time::Duration::minutes(10), move || {
+            let (db, evictions) = (db.clone(), evictions.clone());
+            async move { evictions.forget_old(&db).await }
         }),
     ]
 }
