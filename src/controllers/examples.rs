@@ -90,3 +90,7 @@ pub(super) fn budget() -> Uuid {
 pub(super) fn spare_budget() -> Uuid {
     demo::SPARE_BUDGET
 }
+
+pub(super) fn erasure() -> Uuid {
+    demo::ERASURE
+}

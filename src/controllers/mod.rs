@@ -8,6 +8,7 @@ mod budgets;
 mod classify;
 mod collections;
 mod documents;
+mod erasures;
 mod examples;
 mod generate;
 mod jobs;
@@ -43,6 +44,8 @@ enum Tag {
     SignIn,
     /// Long work over many documents, in the background: begin, watch, cancel, try again what failed; and which servers do it.
     Jobs,
+    /// Everything that belongs to somebody goes, with a receipt that can be checked.
+    Erasures,
     /// People: who may sign in, what they may do, which collections there are for them.
     Users,
     /// Programs' credentials: what each may do, in which collections, until when.
@@ -84,6 +87,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         jobs::JobsApi(services.jobs.clone()),
         jobs::JobPreviewsApi(services.job_work.clone()),
         jobs::WorkApi(services.jobs.clone()),
+        erasures::ErasuresApi(services.erasures.clone()),
     );
     let people = (
         sign_in::SignInApi {

@@ -92,3 +92,7 @@ identifier!(
     /// Names a server that does work in the background, from its start to its end.
     WorkerId
 );
+identifier!(
+    /// Names the receipt of an erasure.
+    ErasureId
+);

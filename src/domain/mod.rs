@@ -15,6 +15,7 @@ pub mod deadlines;
 pub mod documents;
 pub mod emails;
 pub mod engines;
+pub mod erasures;
 pub mod errors;
 pub mod etags;
 pub mod identifiers;

@@ -28,10 +28,12 @@ pub enum Scope {
     AuditRead,
     JobsRead,
     JobsWrite,
+    ErasuresRead,
+    ErasuresWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::CollectionsRead,
         Self::CollectionsWrite,
         Self::DocumentsRead,
@@ -53,6 +55,8 @@ impl Scope {
         Self::AuditRead,
         Self::JobsRead,
         Self::JobsWrite,
+        Self::ErasuresRead,
+        Self::ErasuresWrite,
     ];
 
     #[must_use]
@@ -79,6 +83,8 @@ impl Scope {
             Self::AuditRead => "audit:read",
             Self::JobsRead => "jobs:read",
             Self::JobsWrite => "jobs:write",
+            Self::ErasuresRead => "erasures:read",
+            Self::ErasuresWrite => "erasures:write",
         }
     }
 
@@ -113,6 +119,8 @@ impl Scope {
             Self::AuditRead => "Read the audit trail.",
             Self::JobsRead => "List and read jobs, their results, and what failed in the background.",
             Self::JobsWrite => "Begin, cancel and repeat jobs; what a job does needs the scope for that, too.",
+            Self::ErasuresRead => "List and read the receipts of erasures.",
+            Self::ErasuresWrite => "Erase everything that belongs to somebody, and check that it is gone.",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod collections;
 pub mod document_lists;
 pub mod document_selections;
 pub mod documents;
+pub mod erasures;
 pub mod generate;
 pub mod job_items;
 pub mod jobs;

@@ -8,6 +8,7 @@ pub mod collections;
 pub mod document_lists;
 pub mod document_selection;
 pub mod documents;
+pub mod erasures;
 pub mod evictions;
 pub mod holds;
 pub mod idempotency;

@@ -3,6 +3,7 @@
 use super::{
     arrivals, audit, changed_meanwhile, collections,
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
+    erasing,
     evictions::Evictions,
     work::WorkQueue,
 };
@@ -318,7 +319,7 @@ impl Documents {
         Ok(changed)
     }
 
-    /// Deletes a document and its analyses.
+    /// Deletes a document and everything that is kept of it.
     ///
     /// # Errors
     /// `Error::NotFound` or `Error::PreconditionFailed`.
@@ -333,9 +334,10 @@ impl Documents {
         let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
-        documents::delete(&mut tx, stored.id).await?;
         let id = stored.id;
-        let event = Event::done(Action::DocumentDeleted, "document", id, stored.head.external_id);
+        erasing::documents(&mut tx, &[id]).await?;
+        // Without its external id: the trail is for ever.
+        let event = Event::done(Action::DocumentDeleted, "document", id, None);
         audit::record(&mut tx, &self.clock, actor, event).await?;
         self.evictions.commit(tx, Subject::Document(id)).await
     }

@@ -16,6 +16,8 @@ pub mod collections;
 pub mod demo;
 pub mod document_drafts;
 pub mod documents;
+mod erasing;
+pub mod erasures;
 mod evictions;
 mod flights;
 pub mod following;
@@ -35,6 +37,7 @@ mod reach;
 pub mod recognition;
 mod records;
 pub mod regular;
+mod retention;
 mod rules;
 pub mod sessions;
 pub mod sign_in;
@@ -53,7 +56,7 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, documents::Documents, evictions::Evictions, flights::Flights, generations::Generations,
+    collections::Collections, documents::Documents, erasures::Erasures, evictions::Evictions, flights::Flights, generations::Generations,
     idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts,
     recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
     spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
@@ -81,6 +84,7 @@ pub struct Services {
     pub cache: AnswerCache,
     pub collections: Collections,
     pub documents: Documents,
+    pub erasures: Erasures,
     pub generations: Generations,
     pub idempotency: Idempotency,
     pub job_work: JobWork,
@@ -174,6 +178,7 @@ impl Services {
         };
         let work = WorkQueue::new(db.clone(), clock.clone());
         let evictions = Evictions::new(cache.clone(), tasks);
+        let erasures = Erasures::new(db.clone(), clock.clone(), evictions.clone());
         let prompts = Prompts::new(db.clone(), clock.clone(), evictions.clone());
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
         let generations = Generations::new(answering.clone(), prompts.clone());
@@ -181,7 +186,7 @@ impl Services {
         Self {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),
-            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &evictions)),
+            regular: Regular::new(db.clone(), clock.clone(), regular::chores_of(&jobs, &erasures)),
             jobs,
             analyses,
             api_keys: ApiKeys::new(db.clone(), clock.clone(), recognition.clone()),
@@ -189,6 +194,7 @@ impl Services {
             budgets: Budgets::new(db.clone(), clock.clone()),
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
             documents: Documents::new(db.clone(), clock.clone(), evictions.clone(), work.clone()),
+            erasures,
             idempotency: Idempotency::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,

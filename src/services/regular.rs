@@ -1,6 +1,6 @@
 //! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
 
-use super::{evictions::Evictions, jobs::Jobs, work::after};
+use super::{erasures::Erasures, jobs::Jobs, work::after};
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
@@ -105,9 +105,9 @@ impl Regular {
 
 /// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
 /// cancelling that was cut short, and forget those that ended long ago. And what servers have read of each other's deletions goes.
-pub(super) fn chores_of(jobs: &Jobs, evictions: &Evictions) -> Vec<Chore> {
+pub(super) fn chores_of(jobs: &Jobs, erasures: &Erasures) -> Vec<Chore> {
     let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
-    let (db, evictions) = (jobs.db.clone(), evictions.clone());
+    let (erasing, retaining, following, folding) = (erasures.clone(), erasures.clone(), erasures.clone(), erasures.clone());
     vec![
         Chore::new("jobs-ending", time::Duration::seconds(30), move || {
             let jobs = sweeping.clone();
@@ -118,8 +118,21 @@ pub(super) fn chores_of(jobs: &Jobs, evictions: &Evictions) -> Vec<Chore> {
             async move { jobs.forget_old().await }
         }),
         Chore::new("evictions-forgetting", time::Duration::minutes(10), move || {
-            let (db, evictions) = (db.clone(), evictions.clone());
-            async move { evictions.forget_old(&db).await }
+            let erasures = following.clone();
+            async move { erasures.evictions.forget_old(&erasures.db).await }
+        }),
+        Chore::new("erasures", time::Duration::seconds(5), move || {
+            let erasures = erasing.clone();
+            async move { erasures.carry_on_all().await }
+        }),
+        Chore::new("retention", time::Duration::minutes(10), move || {
+            let erasures = retaining.clone();
+            async move { erasures.retain().await }
+        }),
+        // What single deletions have left in SQLite's log.
+        Chore::new("folding", time::Duration::hours(1), move || {
+            let erasures = folding.clone();
+            async move { erasures.db.fold().await.map(|()| "folded".to_owned()) }
         }),
     ]
 }

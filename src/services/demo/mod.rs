@@ -3,11 +3,13 @@
 
 mod automation;
 mod budgets;
+mod erasures;
 mod jobs;
 mod people;
 mod prompts;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
+pub use erasures::ERASURE;
 pub use jobs::{FAILED_JOB, FAILED_WORK, JOB, SPARE_JOB};
 pub use people::{
     ADMIN_EMAIL, CHANGEABLE_USER, KEY, REFRESH_TOKEN, SPARE_KEY, SPARE_SESSION, SPARE_USER, VIEWER, VIEWER_EMAIL,
@@ -111,6 +113,7 @@ pub async fn load(services: &Services) -> Result<()> {
     people::load(services).await?;
     budgets::load(services).await?;
     automation::load(services).await?;
+    erasures::load(services).await?;
     jobs::load(services, &documents).await
 }
 
