@@ -2,11 +2,7 @@
 
 use super::{body::some_object, document_lists::attribute_filter};
 use crate::domain::{Error, Result, erasures as domain, text_fields::NameOrId};
-use poem_openapi::{
-    ApiResponse, Enum, Object,
-    payload::Json,
-    types::Example,
-};
+use poem_openapi::{ApiResponse, Enum, Object, payload::Json, types::Example};
 use serde::Deserialize;
 use std::fmt::Write;
 use time::OffsetDateTime;
@@ -60,7 +56,10 @@ impl ErasureRequest {
                 domain::ErasedBy::Attribute { path, value }
             }
             (Some(_), Some(_)) => {
-                return Err(Error::invalid("/attribute", "cannot stand beside `external_id`; send one of them"));
+                return Err(Error::invalid(
+                    "/attribute",
+                    "cannot stand beside `external_id`; send one of them",
+                ));
             }
             (None, None) => {
                 return Err(Error::invalid("/external_id", "is needed, unless there is `attribute`"));

@@ -26,7 +26,8 @@ macro_rules! select {
 
 const PUT_SECRET: &str = "INSERT INTO erasure_keys (id, secret) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
 const SECRET: &str = "SELECT secret FROM erasure_keys WHERE id = 1";
-const INSERT: &str = "INSERT INTO erasures (id, kind, collection_id, salt, digest, status, pending, removed, checked_at,
+const INSERT: &str =
+    "INSERT INTO erasures (id, kind, collection_id, salt, digest, status, pending, removed, checked_at,
     found, created_by, created_by_user, created_at, finished_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const FIND: &str = select!("id = $1");
@@ -43,7 +44,11 @@ const ANSWERS_NAMING_POSTGRES: &str =
 
 /// The key of the hashes; this one, if there is none.
 pub async fn secret(tx: &mut Tx, new: &[u8]) -> Result<Vec<u8>> {
-    on!(&mut *tx, |c| sqlx::query(PUT_SECRET).bind(new).execute(c).await.map(drop))?;
+    on!(&mut *tx, |c| sqlx::query(PUT_SECRET)
+        .bind(new)
+        .execute(c)
+        .await
+        .map(drop))?;
     on!(tx, |c| sqlx::query_scalar(SECRET).fetch_one(c).await)
 }
 

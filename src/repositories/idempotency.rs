@@ -84,8 +84,7 @@ pub type Kept = (Uuid, String, Option<Vec<u8>>);
 /// Notes which documents an answer names; those that are gone are left out.
 pub async fn note_documents(tx: &mut Tx, owner: Uuid, key: &str, documents: &[DocumentId]) -> Result<()> {
     on!(tx, |c| {
-        let mut query =
-            QueryBuilder::new("INSERT INTO idempotency_documents (document_id, owner_id, key) SELECT id, ");
+        let mut query = QueryBuilder::new("INSERT INTO idempotency_documents (document_id, owner_id, key) SELECT id, ");
         query
             .push_bind(owner)
             .push(", ")
@@ -101,8 +100,8 @@ pub async fn note_documents(tx: &mut Tx, owner: Uuid, key: &str, documents: &[Do
 pub async fn naming(tx: &mut Tx, documents: &[DocumentId]) -> Result<Vec<Kept>> {
     on!(tx, |c| {
         let mut query = QueryBuilder::new(
-            "SELECT k.owner_id, k.key, k.body FROM idempotency_keys k WHERE EXISTS (SELECT 1 FROM idempotency_documents d \
-             WHERE d.owner_id = k.owner_id AND d.key = k.key AND ",
+            "SELECT k.owner_id, k.key, k.body FROM idempotency_keys k WHERE (k.owner_id, k.key) IN \
+             (SELECT d.owner_id, d.key FROM idempotency_documents d WHERE ",
         );
         push_one_of(&mut query, "d.document_id", documents);
         query.push(")");
@@ -119,9 +118,9 @@ pub async fn naming_of_collection(
 ) -> Result<Vec<Kept>> {
     on!(tx, |c| {
         let mut query = QueryBuilder::new(
-            "SELECT k.owner_id, k.key, k.body FROM idempotency_keys k WHERE EXISTS (SELECT 1 FROM idempotency_documents d \
-             JOIN documents ON documents.id = d.document_id WHERE d.owner_id = k.owner_id AND d.key = k.key \
-             AND documents.collection_id = ",
+            "SELECT k.owner_id, k.key, k.body FROM idempotency_keys k WHERE (k.owner_id, k.key) IN \
+             (SELECT d.owner_id, d.key FROM idempotency_documents d JOIN documents ON documents.id = d.document_id \
+             WHERE documents.collection_id = ",
         );
         query.push_bind(collection).push(")");
         if let Some((owner, key, _)) = after {

@@ -28,6 +28,7 @@ pub(super) async fn documents(tx: &mut Tx, ids: &[DocumentId]) -> Result<(Vec<Do
         let body = without_names(body.as_deref(), |id| ids.contains(&id));
         idempotency::replace_body(tx, *owner, key, &body).await?;
     }
+    // Whatever else keeps something of documents without referring to their rows, such as files of exports, is told here.
     let mut deleted = Vec::with_capacity(ids.len());
     for id in ids {
         if documents::delete(tx, id).await? {

@@ -61,7 +61,11 @@ impl Erasures {
         let mut tx = self.db.write().await?;
         let (selection, collections) = select(&mut tx, actor, collection, by).await?;
         let salt: [u8; 16] = rand::random();
-        let digest = digest(&mut tx, &salt, &selection).await?.finalize().into_bytes().to_vec();
+        let digest = digest(&mut tx, &salt, &selection)
+            .await?
+            .finalize()
+            .into_bytes()
+            .to_vec();
         let erasure = Erasure {
             id: ErasureId::generate(),
             kind: selection.by.kind(),
@@ -134,7 +138,8 @@ impl Erasures {
         let expected = digest(&mut tx, &erasure.salt, &selection).await?;
         if expected.verify_slice(&erasure.digest).is_err() {
             return Err(Error::Conflict(
-                "the receipt is about something else: send the same collection and the same external id or attribute".into(),
+                "the receipt is about something else: send the same collection and the same external id or attribute"
+                    .into(),
             ));
         }
         let found = self.look(&mut tx, &selection, &collections).await?;
@@ -252,7 +257,11 @@ impl Erasures {
             kind: selection.by.kind(),
             collection_id: selection.collection,
             salt: salt.to_vec(),
-            digest: digest(&mut tx, &salt, &selection).await?.finalize().into_bytes().to_vec(),
+            digest: digest(&mut tx, &salt, &selection)
+                .await?
+                .finalize()
+                .into_bytes()
+                .to_vec(),
             status: ErasureStatus::Done,
             pending: None,
             removed: Json(ErasureCounts {
@@ -358,11 +367,9 @@ async fn jobs_naming(
 ) -> Result<Vec<crate::domain::identifiers::JobId>> {
     let value = selection.by.value().to_lowercase();
     let jobs = erasures::ended_jobs(tx, collections).await?;
-    let naming = jobs.into_iter().filter(|(_, Json(parameters))| {
-        parameters
-            .get("filter")
-            .is_some_and(|filter| says(filter, &value))
-    });
+    let naming = jobs
+        .into_iter()
+        .filter(|(_, Json(parameters))| parameters.get("filter").is_some_and(|filter| says(filter, &value)));
     Ok(naming.map(|(id, _)| id).collect())
 }
 

@@ -78,9 +78,10 @@ impl Idempotency {
         let named = erasing::named_in(&answer.body);
         let there = documents::existing(&mut tx, &named).await?;
         // What was deleted meanwhile is not named.
-        let body = match named.iter().all(|id| there.contains(id)) {
-            true => answer.body.clone(),
-            false => erasing::without_names(Some(&answer.body), |id| !there.contains(&id)),
+        let body = if named.iter().all(|id| there.contains(id)) {
+            answer.body.clone()
+        } else {
+            erasing::without_names(Some(&answer.body), |id| !there.contains(&id))
         };
         idempotency::complete(&mut tx, owner, key, answer.status.into(), &headers, &body).await?;
         if !there.is_empty() {

@@ -56,10 +56,11 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, documents::Documents, erasures::Erasures, evictions::Evictions, flights::Flights, generations::Generations,
-    idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts,
-    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
-    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, work::WorkQueue, writer::Writer,
+    collections::Collections, documents::Documents, erasures::Erasures, evictions::Evictions, flights::Flights,
+    generations::Generations, idempotency::Idempotency, job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup,
+    prompts::Prompts, recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn,
+    signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users,
+    work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,

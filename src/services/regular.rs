@@ -107,7 +107,8 @@ impl Regular {
 /// cancelling that was cut short, and forget those that ended long ago. And what servers have read of each other's deletions goes.
 pub(super) fn chores_of(jobs: &Jobs, erasures: &Erasures) -> Vec<Chore> {
     let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
-    let (erasing, retaining, following, folding) = (erasures.clone(), erasures.clone(), erasures.clone(), erasures.clone());
+    let (erasing, retaining, following, folding) =
+        (erasures.clone(), erasures.clone(), erasures.clone(), erasures.clone());
     vec![
         Chore::new("jobs-ending", time::Duration::seconds(30), move || {
             let jobs = sweeping.clone();

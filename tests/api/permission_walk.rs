@@ -193,14 +193,24 @@ async fn whoever_is_restricted_finds_nothing_of_other_collections() {
                     let detail = problem["detail"].as_str().unwrap();
                     assert!(detail.contains("concerns all collections"), "{id}: {detail}");
                 }
-                _ if ["{collection}", "{analysis}", "{key}", "{session}", "{job}", "{work}", "{erasure}"]
-                    .iter()
-                    .any(|part| path.contains(part)) =>
+                _ if [
+                    "{collection}",
+                    "{analysis}",
+                    "{key}",
+                    "{session}",
+                    "{job}",
+                    "{work}",
+                    "{erasure}",
+                ]
+                .iter()
+                .any(|part| path.contains(part)) =>
                 {
                     answer.problem(404, "not-found");
                 }
                 // These name the collection in the body.
-                _ if matches!(id, "createJob" | "previewJob" | "createErasure") => drop(answer.problem(404, "not-found").clone()),
+                _ if matches!(id, "createJob" | "previewJob" | "createErasure") => {
+                    drop(answer.problem(404, "not-found").clone())
+                }
                 _ if id == "createKey" => drop(answer.invalid_at(&["/collections/0"]).clone()),
                 _ if id == "changePassword" => drop(answer.invalid_at(&["/current_password"]).clone()),
                 _ => {

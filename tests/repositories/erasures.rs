@@ -4,6 +4,7 @@ use crate::{
     databases::on_both,
     fixtures::{at, collection, document, services, services_at, store, summary, write},
 };
+use sqlx::{AssertSqlSafe, types::Json};
 use std::collections::BTreeMap;
 use synoptic::{
     config::Auth,
@@ -14,8 +15,8 @@ use synoptic::{
         collections::Collection,
         documents::{Document, DocumentFilter},
         erasures::{ErasedBy, ErasureCounts, ErasureStatus},
-        jobs::{ActsAs, Job, JobKind, JobParameters, JobStatus},
         identifiers::JobId,
+        jobs::{ActsAs, Job, JobKind, JobParameters, JobStatus},
         paging::PageRequest,
         principal::Actor,
         text_fields::NameOrId,
@@ -24,7 +25,6 @@ use synoptic::{
     repositories::{analyses, collections, documents, idempotency, jobs},
     services::{Services, idempotency::StoredAnswer},
 };
-use sqlx::{AssertSqlSafe, types::Json};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -61,10 +61,7 @@ async fn places_of(db: &Db, text: &str) -> Vec<String> {
             }
         };
         let count = format!("SELECT COUNT(*) FROM \"{table}\" WHERE {what}");
-        let count: i64 = on!(&mut tx, |c| sqlx::query_scalar(AssertSqlSafe(count))
-            .fetch_one(c)
-            .await)
-        .unwrap();
+        let count: i64 = on!(&mut tx, |c| sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(c).await).unwrap();
         if count > 0 {
             places.push(format!("{table}.{column}"));
         }
@@ -84,7 +81,9 @@ async fn spread(db: &Db, services: &Services) -> (Collection, Document) {
     let mut tx = write(db).await;
     analyses::insert(&mut tx, &answer).await.unwrap();
     jobs::insert(&mut tx, &job_about(&notes, WHO)).await.unwrap();
-    jobs::insert(&mut tx, &job_about(&notes, "somebody else")).await.unwrap();
+    jobs::insert(&mut tx, &job_about(&notes, "somebody else"))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let owner = Uuid::now_v7();
     services.idempotency.begin(owner, "k", &[1; 32]).await.unwrap();
@@ -136,12 +135,21 @@ async fn what_is_erased_is_nowhere_and_the_receipt_can_be_checked() {
         let services = serve(db);
         let (notes, _) = spread(db, &services).await;
         let before = places_of(db, WHO).await;
-        let expected = ["documents.attributes", "documents.external_id", "idempotency_keys.body", "jobs.parameters"];
+        let expected = [
+            "documents.attributes",
+            "documents.external_id",
+            "idempotency_keys.body",
+            "jobs.parameters",
+        ];
         assert_eq!(before, expected);
         assert!(places_of(db, MARK).await.contains(&"documents.text".to_owned()));
         let (operator, name) = (Actor::operator(), NameOrId::Id(notes.id));
         let by = ErasedBy::ExternalId(WHO.to_owned());
-        let receipt = services.erasures.create(&operator, Some(&name), by.clone()).await.unwrap();
+        let receipt = services
+            .erasures
+            .create(&operator, Some(&name), by.clone())
+            .await
+            .unwrap();
         let removed = ErasureCounts {
             documents: 1,
             analyses: 1,
@@ -158,7 +166,11 @@ async fn what_is_erased_is_nowhere_and_the_receipt_can_be_checked() {
         // What belongs to others is there.
         assert!(!places_of(db, "somebody else").await.is_empty());
         assert_eq!(places_of(db, "\"other\"").await, ["idempotency_keys.body"]);
-        let checked = services.erasures.check(&operator, receipt.id, Some(&name), by.clone()).await.unwrap();
+        let checked = services
+            .erasures
+            .check(&operator, receipt.id, Some(&name), by.clone())
+            .await
+            .unwrap();
         assert_eq!(checked.found.map(|found| found.0), Some(ErasureCounts::default()));
         assert!(checked.checked_at.is_some());
         let otherwise = [
@@ -174,7 +186,11 @@ async fn what_is_erased_is_nowhere_and_the_receipt_can_be_checked() {
         let mut tx = write(db).await;
         assert!(documents::insert(&mut tx, &again).await.unwrap());
         tx.commit().await.unwrap();
-        let checked = services.erasures.check(&operator, receipt.id, Some(&name), by).await.unwrap();
+        let checked = services
+            .erasures
+            .check(&operator, receipt.id, Some(&name), by)
+            .await
+            .unwrap();
         assert_eq!(checked.found.map(|found| found.0.documents), Some(1));
     })
     .await;
@@ -187,11 +203,17 @@ async fn by_an_attribute_everything_goes_however_much_it_is_and_wherever() {
         let mut kept = 0;
         for name in ["letters", "memos"] {
             let one = collection(name);
-            let mut all: Vec<Document> = (0..450).map(|second| document(&one, None, second, "A letter.")).collect();
+            let mut all: Vec<Document> = (0..450)
+                .map(|second| document(&one, None, second, "A letter."))
+                .collect();
             for (number, document) in all.iter_mut().enumerate() {
                 let whose = if number % 3 == 0 { "somebody" } else { WHO };
                 kept += usize::from(number % 3 == 0);
-                document.head.attributes.0.insert("from".to_owned(), serde_json::json!({"id": whose}));
+                document
+                    .head
+                    .attributes
+                    .0
+                    .insert("from".to_owned(), serde_json::json!({"id": whose}));
             }
             store(db, &one, &all.iter().collect::<Vec<_>>()).await;
         }
@@ -199,15 +221,26 @@ async fn by_an_attribute_everything_goes_however_much_it_is_and_wherever() {
             path: vec!["from".to_owned(), "id".to_owned()],
             value: WHO.to_owned(),
         };
-        let receipt = services.erasures.create(&Actor::operator(), None, by.clone()).await.unwrap();
-        assert_eq!((receipt.status, receipt.removed.0.documents), (ErasureStatus::Done, 600));
+        let receipt = services
+            .erasures
+            .create(&Actor::operator(), None, by.clone())
+            .await
+            .unwrap();
+        assert_eq!(
+            (receipt.status, receipt.removed.0.documents),
+            (ErasureStatus::Done, 600)
+        );
         let left: i64 = on!(&mut db.read().await.unwrap(), |c| {
             sqlx::query_scalar("SELECT COUNT(*) FROM documents").fetch_one(c).await
         })
         .unwrap();
         assert_eq!(left, i64::try_from(kept).unwrap());
         assert_eq!(places_of(db, WHO).await, [""; 0]);
-        let checked = services.erasures.check(&Actor::operator(), receipt.id, None, by).await.unwrap();
+        let checked = services
+            .erasures
+            .check(&Actor::operator(), receipt.id, None, by)
+            .await
+            .unwrap();
         assert_eq!(checked.found.map(|found| found.0), Some(ErasureCounts::default()));
     })
     .await;
@@ -221,7 +254,11 @@ async fn a_deleted_document_and_a_deleted_collection_are_named_by_no_kept_answer
         let (notes, theirs) = spread(db, &services).await;
         let name = NameOrId::Id(notes.id);
         let any = synoptic::domain::etags::Expected::Any;
-        services.documents.delete(&operator, &name, &theirs.head.id.to_string(), &any).await.unwrap();
+        services
+            .documents
+            .delete(&operator, &name, &theirs.head.id.to_string(), &any)
+            .await
+            .unwrap();
         // A job says what it was about until it is forgotten.
         assert_eq!(places_of(db, WHO).await, ["jobs.parameters"]);
         services.collections.delete(&operator, &name, &any, true).await.unwrap();
@@ -237,8 +274,15 @@ async fn a_deleted_document_and_a_deleted_collection_are_named_by_no_kept_answer
         };
         services.idempotency.complete(owner, "late", &kept).await.unwrap();
         assert_eq!(places_of(db, WHO).await, [""; 0]);
-        let kept = idempotency::find(&mut write(db).await, owner, "late").await.unwrap().unwrap();
-        assert!(String::from_utf8(kept.body.unwrap()).unwrap().contains(&theirs.head.id.to_string()));
+        let kept = idempotency::find(&mut write(db).await, owner, "late")
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            String::from_utf8(kept.body.unwrap())
+                .unwrap()
+                .contains(&theirs.head.id.to_string())
+        );
     })
     .await;
 }
@@ -255,7 +299,9 @@ async fn what_was_kept_for_long_enough_goes_and_a_clock_that_jumped_deletes_noth
         old.push(young.clone());
         store(db, &kept, &old.iter().collect::<Vec<_>>()).await;
         store(db, &open, &[&document(&open, None, 0, "Stays.")]).await;
-        let stored = collections::find(&mut write(db).await, &NameOrId::Id(kept.id)).await.unwrap();
+        let stored = collections::find(&mut write(db).await, &NameOrId::Id(kept.id))
+            .await
+            .unwrap();
         assert_eq!(stored.unwrap().retention_days, Some(30));
         let in_2036 = synoptic::domain::Timestamp::parse("2036-01-01T00:00:00Z").unwrap();
         let jumped = services_at(db, Auth::default(), &TaskTracker::new(), Clock::fixed(in_2036));
@@ -274,7 +320,10 @@ async fn what_was_kept_for_long_enough_goes_and_a_clock_that_jumped_deletes_noth
             .iter()
             .map(|row| (row.target_name.as_deref(), row.detail.as_deref()))
             .collect();
-        assert_eq!((trail.len(), told), (1, BTreeMap::from([(Some("kept"), Some("documents: 250"))])));
+        assert_eq!(
+            (trail.len(), told),
+            (1, BTreeMap::from([(Some("kept"), Some("documents: 250"))]))
+        );
     })
     .await;
 }

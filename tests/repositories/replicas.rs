@@ -288,7 +288,9 @@ async fn what_one_deletes_the_other_gives_no_more() {
     let workers = Workers::start(&two, &Metrics::new("test").unwrap(), &Clock::system(), &settings);
     let keep = async |key: u8, of| {
         let answer = SharedAnalysis::new(summary(Some(of), 2));
-        two.cache.keep([key; 32], answer, Some(notes.id), two.cache.epoch()).await;
+        two.cache
+            .keep([key; 32], answer, Some(notes.id), two.cache.epoch())
+            .await;
     };
     let has = async |key: u8| two.cache.at_hand(&[key; 32], at(0)).await.is_some();
     // Nothing is kept before the log was read.
@@ -344,7 +346,9 @@ async fn a_deletion_that_becomes_visible_after_a_later_one_is_not_missed() {
     .unwrap();
     two.cache.listen();
     two.follow_evictions().await.unwrap();
-    let documents: Vec<_> = (0..2).map(|_| document(&collection("notes"), None, 0, "It rained.")).collect();
+    let documents: Vec<_> = (0..2)
+        .map(|_| document(&collection("notes"), None, 0, "It rained."))
+        .collect();
     for (key, of) in (0..).zip(&documents) {
         let answer = SharedAnalysis::new(summary(Some(of), 2));
         two.cache.keep([key; 32], answer, None, two.cache.epoch()).await;
@@ -352,8 +356,12 @@ async fn a_deletion_that_becomes_visible_after_a_later_one_is_not_missed() {
     let subject = |of: &Document| vec![format!("document:{}", of.head.id)];
     let (mut slow, mut fast) = (db.write().await.unwrap(), db.write().await.unwrap());
     let elsewhere = uuid::Uuid::now_v7();
-    evictions::insert(&mut slow, elsewhere, &subject(&documents[0])).await.unwrap();
-    evictions::insert(&mut fast, elsewhere, &subject(&documents[1])).await.unwrap();
+    evictions::insert(&mut slow, elsewhere, &subject(&documents[0]))
+        .await
+        .unwrap();
+    evictions::insert(&mut fast, elsewhere, &subject(&documents[1]))
+        .await
+        .unwrap();
     fast.commit().await.unwrap();
     two.follow_evictions().await.unwrap();
     assert!(two.cache.at_hand(&[0; 32], at(0)).await.is_some());

@@ -19,5 +19,8 @@ const GONE: &str = "T-0999";
 pub async fn load(services: &Services) -> Result<()> {
     let name = NameOrId::Name(COLLECTION.to_owned());
     let collection = services.collections.get(&Actor::operator(), &name).await?;
-    services.erasures.put_sample(ErasureId(ERASURE), collection.id, GONE).await
+    services
+        .erasures
+        .put_sample(ErasureId(ERASURE), collection.id, GONE)
+        .await
 }
