@@ -127,12 +127,15 @@ async fn the_last_migration_takes_the_rows_that_were_there_before_it() {
     }
     let time = "2026-03-01T08:00:00.000000Z";
     let (collection, document) = (Uuid::now_v7(), Uuid::now_v7());
-    sqlx::query("INSERT INTO collections VALUES ($1, 'notes', 'Notes', '', 1, $2, $2)")
-        .bind(collection)
-        .bind(time)
-        .execute(&mut *connection)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO collections (id, slug, name, description, version, created_at, updated_at)
+         VALUES ($1, 'notes', 'Notes', '', 1, $2, $2)",
+    )
+    .bind(collection)
+    .bind(time)
+    .execute(&mut *connection)
+    .await
+    .unwrap();
     sqlx::query(
         "INSERT INTO documents (id, collection_id, external_id, text, attributes, content_hash, version, created_at, updated_at)
          VALUES ($1, $2, 'N-1', 'Water the plants.', '{}', 'hash', 1, $3, $3)",
