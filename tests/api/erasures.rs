@@ -32,7 +32,7 @@ async fn with_theirs() -> TestApp {
         .ok();
     let batch = json!({"documents": [{"external_id": format!("{WHO}-b"), "text": "In a batch.",
         "attributes": {"customer": {"mail": WHO}}}]});
-    let request = app.request("POST", "/api/collections/notes/documents/batch");
+    let request = app.request("POST", "/api/collections/notes/batch");
     send(request.header("idempotency-key", "k").body_json(&batch))
         .await
         .ok();
