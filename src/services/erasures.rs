@@ -10,7 +10,7 @@ use crate::{
         audit::{Action, Event},
         documents::DocumentFilter,
         erasures::{ErasedBy, Erasure, ErasureCounts, ErasureSelection, ErasureStatus, PendingErasure},
-        identifiers::{CollectionId, DocumentId, ErasureId},
+        identifiers::{CollectionId, DocumentId, ErasureId, JobId},
         paging::{Page, PageRequest},
         principal::Actor,
         text_fields::NameOrId,
@@ -289,15 +289,12 @@ async fn select(
     collection: Option<&NameOrId<CollectionId>>,
     by: ErasedBy,
 ) -> Result<(ErasureSelection, Vec<CollectionId>)> {
-    let (collection, collections) = match collection {
-        Some(name) => {
-            let id = collections::find(tx, actor, name).await?.id;
-            (Some(id), vec![id])
-        }
-        None => {
-            let all = erasures::collections(tx).await?;
-            (None, all.into_iter().filter(|id| actor.reaches(*id)).collect())
-        }
+    let (collection, collections) = if let Some(name) = collection {
+        let id = collections::find(tx, actor, name).await?.id;
+        (Some(id), vec![id])
+    } else {
+        let all = erasures::collections(tx).await?;
+        (None, all.into_iter().filter(|id| actor.reaches(*id)).collect())
     };
     Ok((ErasureSelection { collection, by }, collections))
 }
@@ -308,14 +305,12 @@ async fn find(tx: &mut Tx, actor: &Actor, id: ErasureId) -> Result<Erasure> {
     erasure
         .filter(|erasure| {
             let principal = &actor.principal;
-            match erasure.collection_id {
-                Some(collection) => actor.reaches(collection),
-                None => {
-                    let own = principal.user_id.is_some() && principal.user_id == erasure.created_by_user
-                        || principal.key_id().is_some() && principal.key_id() == erasure.created_by;
-                    principal.reach.restriction().is_none() || own
-                }
+            if let Some(collection) = erasure.collection_id {
+                return actor.reaches(collection);
             }
+            let own = principal.user_id.is_some() && principal.user_id == erasure.created_by_user
+                || principal.key_id().is_some() && principal.key_id() == erasure.created_by;
+            principal.reach.restriction().is_none() || own
         })
         .ok_or_else(|| Error::not_found("erasure", id))
 }
@@ -360,11 +355,7 @@ async fn next(
 }
 
 /// The jobs that have ended and whose filter names the value.
-async fn jobs_naming(
-    tx: &mut Tx,
-    selection: &ErasureSelection,
-    collections: &[CollectionId],
-) -> Result<Vec<crate::domain::identifiers::JobId>> {
+async fn jobs_naming(tx: &mut Tx, selection: &ErasureSelection, collections: &[CollectionId]) -> Result<Vec<JobId>> {
     let value = selection.by.value().to_lowercase();
     let jobs = erasures::ended_jobs(tx, collections).await?;
     let naming = jobs

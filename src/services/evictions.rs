@@ -113,7 +113,7 @@ impl Evictions {
         let Some(reader) = held.as_mut() else {
             let mut newest = evictions::newest(&mut db.glance().await?, LOOKED_BACK).await?;
             newest.sort_unstable();
-            *held = Some(Reader::starting(newest, began));
+            *held = Some(Reader::starting(&newest, began));
             // What was looked for before cannot have been kept, and what is on its way is not.
             self.cache.forget_all();
             self.cache.heard(began);
@@ -165,12 +165,12 @@ fn subjects_of(entry: &evictions::Eviction) -> Vec<Subject> {
 
 impl Reader {
     /// Of a server that has kept nothing yet: whatever is there is dealt with.
-    fn starting(ids: Vec<i64>, now: Instant) -> Self {
+    fn starting(ids: &[i64], now: Instant) -> Self {
         let mut reader = Self {
             floor: ids.first().copied().unwrap_or_default(),
             ..Self::default()
         };
-        reader.note(&ids, now);
+        reader.note(ids, now);
         reader
     }
 

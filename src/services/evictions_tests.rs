@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_becomes_visible_late_is_read_and_nothing_twice() {
     let start = Instant::now();
-    let mut reader = Reader::starting(vec![3, 5], start);
+    let mut reader = Reader::starting(&[3, 5], start);
     assert_eq!(reader.fresh(&[3, 5]), Some(vec![]));
     assert_eq!(reader.fresh(&[3, 4, 5, 7]), Some(vec![4, 7]));
     reader.note(&[3, 4, 5, 7], start + Duration::from_secs(1));
@@ -21,9 +21,9 @@ fn what_becomes_visible_late_is_read_and_nothing_twice() {
 #[test]
 fn a_log_that_goes_on_elsewhere_is_told() {
     let start = Instant::now();
-    let reader = Reader::starting(vec![3, 5], start);
+    let reader = Reader::starting(&[3, 5], start);
     assert_eq!(reader.fresh(&[]), None);
     assert_eq!(reader.fresh(&[3, 9]), None);
-    let reader = Reader::starting(Vec::new(), start);
+    let reader = Reader::starting(&[], start);
     assert_eq!(reader.fresh(&[1, 2]), Some(vec![1, 2]));
 }
