@@ -46,7 +46,7 @@ fn counts(documents: u64, analyses: u64, kept_answers: u64) -> Value {
 
 #[tokio::test]
 async fn of_what_is_erased_not_a_word_is_left_in_the_file() {
-    let app = with_theirs().await;
+    let app = Box::pin(with_theirs()).await;
     assert!(holds(&app, MARK) && holds(&app, WHO));
     let wish = json!({"attribute": {"path": "customer.mail", "value": WHO}});
     let erased = app.post("/api/erasures", wish.clone()).await;
@@ -80,7 +80,7 @@ async fn of_what_is_erased_not_a_word_is_left_in_the_file() {
 
 #[tokio::test]
 async fn of_a_deleted_document_no_word_is_left_when_the_log_was_folded() {
-    let app = with_theirs().await;
+    let app = Box::pin(with_theirs()).await;
     app.delete(format!("/api/collections/notes/documents/{WHO}"))
         .await
         .gone();
@@ -115,7 +115,7 @@ async fn an_erasure_says_whom_it_is_about_in_one_way() {
 
 #[tokio::test]
 async fn erasures_are_kept_to_the_reach() {
-    let app = with_theirs().await;
+    let app = Box::pin(with_theirs()).await;
     let made = app.post("/api/collections", json!({"name": "Mine"})).await;
     let mine = made.created().body["id"].as_str().unwrap().parse().unwrap();
     let scopes = Scopes::of(&[Scope::ErasuresRead, Scope::ErasuresWrite]);
@@ -175,7 +175,7 @@ async fn a_collection_keeps_documents_for_as_long_as_it_says() {
 
 #[tokio::test]
 async fn a_server_that_follows_forgets_what_another_deletes() {
-    let app = with_theirs().await;
+    let app = Box::pin(with_theirs()).await;
     let replica = app.replica(60).await;
     replica.listen().await;
     app.let_pass(Duration::from_secs(1));

@@ -54,11 +54,11 @@ async fn places_of(db: &Db, text: &str) -> Vec<String> {
     for (table, column) in columns {
         let what = match &tx {
             Tx::Sqlite(_) => format!("instr(CAST(\"{column}\" AS BLOB), CAST('{text}' AS BLOB)) > 0"),
-            Tx::Postgres(_) => {
-                let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-                // Bytes are written in hexadecimal.
-                format!("CAST(\"{column}\" AS TEXT) LIKE '%{text}%' OR CAST(\"{column}\" AS TEXT) LIKE '%{hex}%'")
-            }
+            // Bytes are written in hexadecimal.
+            Tx::Postgres(_) => format!(
+                "CAST(\"{column}\" AS TEXT) LIKE '%{text}%' OR CAST(\"{column}\" AS TEXT) LIKE \
+                 '%' || encode(convert_to('{text}', 'UTF8'), 'hex') || '%'"
+            ),
         };
         let count = format!("SELECT COUNT(*) FROM \"{table}\" WHERE {what}");
         let count: i64 = on!(&mut tx, |c| sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(c).await).unwrap();
