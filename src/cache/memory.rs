@@ -86,6 +86,11 @@ impl Memory {
         self.answers.invalidate(key).await;
     }
 
+    /// Drops everything; what is put from now on stays.
+    pub fn clear(&self) {
+        self.answers.invalidate_all();
+    }
+
     pub async fn size(&self) -> (u64, u64) {
         self.answers.run_pending_tasks().await;
         (self.answers.entry_count(), self.answers.weighted_size())

@@ -4,6 +4,9 @@
 
 mod memory;
 mod redis;
+mod trust;
+
+pub use trust::TRUSTED_FOR;
 
 use crate::{
     config,
@@ -18,11 +21,14 @@ use memory::Memory;
 use redis::Redis;
 use std::{
     fmt,
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
+use trust::Trust;
 
 /// SHA-256 over everything that an answer depends on.
 pub type Key = [u8; 32];
@@ -65,6 +71,23 @@ impl fmt::Display for Subject {
     }
 }
 
+impl FromStr for Subject {
+    type Err = ();
+
+    /// As it is displayed.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (kind, id) = text.split_once(':').ok_or(())?;
+        match kind {
+            "analysis" => id.parse().map(Self::Analysis).map_err(drop),
+            "collection" => id.parse().map(Self::Collection).map_err(drop),
+            "document" => id.parse().map(Self::Document).map_err(drop),
+            "prompt" => id.parse().map(Self::Prompt).map_err(drop),
+            "taxonomy" => id.parse().map(Self::Taxonomy).map_err(drop),
+            _ => Err(()),
+        }
+    }
+}
+
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct AnswerCache {
@@ -72,6 +95,8 @@ pub struct AnswerCache {
     redis: Option<Redis>,
     /// How often something was forgotten: an answer that was asked for before is not kept after.
     forgotten: Arc<AtomicU64>,
+    /// Without it, what is at hand is as if it were not there, and nothing more is kept.
+    trust: Arc<Trust>,
 }
 
 /// Taken before an answer is stored or looked for, given back when it is kept.
@@ -90,12 +115,16 @@ impl AnswerCache {
                 .map(|url| Redis::new(url, settings))
                 .transpose()?,
             forgotten: Arc::default(),
+            trust: Arc::default(),
         })
     }
 
     /// An answer from memory, made after `oldest`.
     #[must_use]
     pub async fn at_hand(&self, key: &Key, oldest: Timestamp) -> Option<Arc<SharedAnalysis>> {
+        if !self.trust.is_given() {
+            return None;
+        }
         self.memory.get(key).await.filter(|found| found.created_at >= oldest)
     }
 
@@ -114,7 +143,7 @@ impl AnswerCache {
     /// Keeps an answer in the place of an older one. What was forgotten since `epoch` may be what it came from: then it is not kept, and
     /// the older one neither.
     pub async fn keep(&self, key: Key, analysis: Arc<SharedAnalysis>, collection: Option<CollectionId>, epoch: Epoch) {
-        if self.epoch() != epoch {
+        if self.epoch() != epoch || !self.trust.is_given() {
             self.memory.remove(&key).await;
             self.drop_shared(&key).await;
             return;
@@ -139,6 +168,9 @@ impl AnswerCache {
         collection: Option<CollectionId>,
         epoch: Epoch,
     ) {
+        if !self.trust.is_given() {
+            return;
+        }
         let subjects = Subject::of(&analysis, collection);
         self.memory.put(key, analysis, subjects).await;
         if self.epoch() != epoch {
@@ -150,6 +182,23 @@ impl AnswerCache {
     pub async fn forget(&self, subject: Subject) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.memory.forget(subject).await;
+    }
+
+    /// Drops every answer in memory.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.memory.clear();
+    }
+
+    /// From now on others are listened to, and nothing is believed or kept before [`AnswerCache::heard`].
+    pub fn listen(&self) {
+        self.trust.begin();
+    }
+
+    /// Everything was forgotten that others had deleted when a look that began then saw the log of evictions: what is at hand is
+    /// believed for [`TRUSTED_FOR`] from then on.
+    pub fn heard(&self, began: Instant) {
+        self.trust.read(began);
     }
 
     /// Drops an answer from what replicas share.

@@ -122,3 +122,7 @@ pub(super) fn spare_push_url() -> Uuid {
 pub(super) fn push_token() -> String {
     demo::PUSH_TOKEN.to_owned()
 }
+
+pub(super) fn erasure() -> Uuid {
+    demo::ERASURE
+}

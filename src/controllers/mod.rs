@@ -8,6 +8,7 @@ mod budgets;
 mod classify;
 mod collections;
 mod documents;
+mod erasures;
 mod examples;
 mod exports;
 mod generate;
@@ -53,6 +54,8 @@ enum Tag {
     SignIn,
     /// Long work over many documents, in the background: begin, watch, cancel, try again what failed; and which servers do it.
     Jobs,
+    /// Everything that belongs to somebody goes, with a receipt that can be checked.
+    Erasures,
     /// People: who may sign in, what they may do, which collections there are for them.
     Users,
     /// Programs' credentials: what each may do, in which collections, until when.
@@ -100,6 +103,7 @@ pub fn api(services: &Services, cookies: Names) -> impl OpenApi + 'static {
         jobs::JobPreviewsApi(services.job_work.clone()),
         jobs::WorkApi(services.jobs.clone()),
         webhooks::WebhooksApi(services.webhooks.clone()),
+        erasures::ErasuresApi(services.erasures.clone()),
     );
     let people = (
         sign_in::SignInApi {

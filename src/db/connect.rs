@@ -66,6 +66,8 @@ async fn connect_sqlite(url: &str, pool: Pool) -> anyhow::Result<Db> {
         // FULL: an acknowledged write survives a power cut, not only a crash of this program.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
+        // What is deleted is overwritten with zeros, not only let go.
+        .pragma("secure_delete", "ON")
         .pragma("cache_size", CACHE_KIB);
     let file = options.get_filename().display().to_string();
     if url.contains(":memory:") || url.contains("mode=memory") {

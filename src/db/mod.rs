@@ -14,7 +14,7 @@ pub use migrate::{Migrations, Pending};
 pub use postgres::PostgresSettings;
 pub use sqlx::postgres::PgSslMode;
 
-use crate::domain::Result;
+use crate::domain::{Result, Timestamp};
 use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection};
 use std::ops::{Deref, DerefMut};
 
@@ -145,6 +145,35 @@ impl Db {
             Self::Postgres(pool) => pool.acquire().await.map(Open::Glance).map(Tx::Postgres),
         }
         .map_err(map_error)
+    }
+
+    /// The database's own time.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when it does not answer.
+    pub async fn time(&self) -> Result<Timestamp> {
+        let mut tx = self.glance().await?;
+        let sql = tx.pick(
+            "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+            "SELECT clock_timestamp()",
+        );
+        on!(&mut tx, |c| sqlx::query_scalar(sql).fetch_one(c).await)
+    }
+
+    /// Has SQLite fold its write-ahead log back into the file and empty it, so that nothing that was deleted stays in it. While
+    /// somebody reads an older state it keeps what they need, and is emptied another time. On PostgreSQL there is nothing to do.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when no connection is to be had in time.
+    pub async fn fold(&self) -> Result<()> {
+        match self {
+            Self::Sqlite { writer, .. } => sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(writer)
+                .await
+                .map(drop)
+                .map_err(map_error),
+            Self::Postgres(_) => Ok(()),
+        }
     }
 
     /// Closes every connection; SQLite folds its write-ahead log back into the file.

@@ -37,7 +37,11 @@ pub enum Action {
     CollectionDeleted,
     DocumentDeleted,
     DocumentsDeleted,
+    /// By a collection's retention.
+    DocumentsExpired,
     DocumentsExported,
+    ErasureRequested,
+    ErasureChecked,
     AnalysisDeleted,
     PushUrlCreated,
     PushUrlRevoked,

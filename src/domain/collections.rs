@@ -3,7 +3,7 @@
 use super::{
     Timestamp,
     automation::{Rule, RuleDraft, check_rules},
-    errors::{Checks, Result},
+    errors::{Checks, Error, Result},
     identifiers::CollectionId,
     text_fields::{LONGEST_DESCRIPTION, LONGEST_NAME, Slug, check_required_text, check_text},
 };
@@ -17,6 +17,8 @@ pub struct Collection {
     pub description: String,
     /// What it does with its documents by itself, in this order.
     pub automation: Json<Vec<Rule>>,
+    /// After how many days its documents are deleted; `None` when they stay.
+    pub retention_days: Option<i64>,
     /// 1 when created, one more with every change; the ETag.
     pub version: i64,
     pub created_at: Timestamp,
@@ -30,7 +32,11 @@ pub struct CollectionFields {
     pub name: String,
     pub description: String,
     pub automation: Vec<RuleDraft>,
+    pub retention_days: Option<i64>,
 }
+
+/// The longest that documents can be kept before they are deleted, in days.
+pub const LONGEST_RETENTION: i64 = 36_500;
 
 impl CollectionFields {
     /// Checks the fields; without a slug, the name suggests one.
@@ -52,6 +58,7 @@ impl CollectionFields {
             name: name.trim().to_owned(),
             description: description.trim().to_owned(),
             automation: Vec::new(),
+            retention_days: None,
         })
     }
 
@@ -62,5 +69,19 @@ impl CollectionFields {
     pub fn with_automation(self, automation: Vec<RuleDraft>) -> Result<Self> {
         check_rules(&automation)?;
         Ok(Self { automation, ..self })
+    }
+
+    /// The same with an end for its documents.
+    ///
+    /// # Errors
+    /// `Error::Invalid` for a number of days out of bounds.
+    pub fn with_retention(self, retention_days: Option<i64>) -> Result<Self> {
+        if retention_days.is_some_and(|days| !(1..=LONGEST_RETENTION).contains(&days)) {
+            return Err(Error::invalid(
+                "/retention_days",
+                format!("must be 1 to {LONGEST_RETENTION}, or null to keep documents"),
+            ));
+        }
+        Ok(Self { retention_days, ..self })
     }
 }

@@ -104,3 +104,7 @@ identifier!(
     /// Names a push URL; not its token.
     PushUrlId
 );
+identifier!(
+    /// Names the receipt of an erasure.
+    ErasureId
+);

@@ -16,6 +16,7 @@ pub mod deliveries;
 pub mod documents;
 pub mod emails;
 pub mod engines;
+pub mod erasures;
 pub mod errors;
 pub mod etags;
 pub mod exports;

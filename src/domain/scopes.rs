@@ -33,10 +33,12 @@ pub enum Scope {
     JobsWrite,
     WebhooksRead,
     WebhooksWrite,
+    ErasuresRead,
+    ErasuresWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::CollectionsRead,
         Self::CollectionsWrite,
         Self::DocumentsRead,
@@ -60,6 +62,8 @@ impl Scope {
         Self::JobsWrite,
         Self::WebhooksRead,
         Self::WebhooksWrite,
+        Self::ErasuresRead,
+        Self::ErasuresWrite,
     ];
 
     #[must_use]
@@ -88,6 +92,8 @@ impl Scope {
             Self::JobsWrite => "jobs:write",
             Self::WebhooksRead => "webhooks:read",
             Self::WebhooksWrite => "webhooks:write",
+            Self::ErasuresRead => "erasures:read",
+            Self::ErasuresWrite => "erasures:write",
         }
     }
 
@@ -124,6 +130,8 @@ impl Scope {
             Self::JobsWrite => "Begin, cancel and repeat jobs; what a job does needs the scope for that, too.",
             Self::WebhooksRead => "List and read webhooks and what was sent to them.",
             Self::WebhooksWrite => "Create, change, test and delete webhooks, and send to them again.",
+            Self::ErasuresRead => "List and read the receipts of erasures.",
+            Self::ErasuresWrite => "Erase everything that belongs to somebody, and check that it is gone.",
         }
     }
 }

@@ -33,7 +33,11 @@ pub enum Action {
     DocumentDeleted,
     /// By a job.
     DocumentsDeleted,
+    /// By a collection's retention.
+    DocumentsExpired,
     DocumentsExported,
+    ErasureRequested,
+    ErasureChecked,
     AnalysisDeleted,
     PushUrlCreated,
     PushUrlRevoked,
@@ -89,7 +93,10 @@ both_ways!(
     CollectionDeleted,
     DocumentDeleted,
     DocumentsDeleted,
+    DocumentsExpired,
     DocumentsExported,
+    ErasureRequested,
+    ErasureChecked,
     AnalysisDeleted,
     PushUrlCreated,
     PushUrlRevoked,
@@ -139,10 +146,11 @@ pub struct AuditEntry {
     /// A user's e-mail address or a key's name, as it was then.
     pub actor_name: String,
     pub action: Action,
-    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `prompt`, `analysis`, `budget`, `webhook` or `signing_key`.
+    /// `user`, `session`, `api_key`, `collection`, `document`, `taxonomy`, `prompt`, `analysis`, `budget`, `job`, `webhook`, `push_url`,
+    /// `erasure` or `signing_key`.
     pub target_kind: Option<String>,
     pub target_id: Option<String>,
-    /// An e-mail address, a name, a slug or an external id, as it was then.
+    /// An e-mail address, a name or a slug, as it was then.
     pub target_name: Option<String>,
     /// What changed, in words.
     pub detail: Option<String>,

@@ -8,13 +8,17 @@ use crate::{
     domain::{Result, collections as domain, etags::etag},
     services::collections::CollectionPatch,
 };
-use poem_openapi::{Object, types::Example};
+use poem_openapi::{
+    Object,
+    types::{Example, MaybeUndefined},
+};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A named stream of documents.
 #[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Collection {
     pub id: Uuid,
     /// The short name for addresses.
@@ -23,6 +27,8 @@ pub struct Collection {
     pub description: String,
     /// What is done by itself with every document that arrives or changes; in this order.
     pub automation: Vec<AutomationRule>,
+    /// After how many days a document is deleted, with everything that came of it; not there when documents stay.
+    pub retention_days: Option<i64>,
     /// 1 when created, one more with every change.
     pub version: i64,
     pub created_at: OffsetDateTime,
@@ -37,6 +43,7 @@ impl From<domain::Collection> for Collection {
             name: collection.name,
             description: collection.description,
             automation: collection.automation.0.into_iter().map(AutomationRule::from).collect(),
+            retention_days: collection.retention_days,
             version: collection.version,
             created_at: collection.created_at.as_offset_date_time(),
             updated_at: collection.updated_at.as_offset_date_time(),
@@ -74,6 +81,10 @@ pub struct NewCollection {
     #[serde(default, deserialize_with = "objects")]
     #[oai(default, validator(max_items = 8))]
     pub automation: Vec<AutomationRule>,
+    /// After how many days a document is to be deleted, 1 to 36500; documents stay when left out.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    pub retention_days: Option<i64>,
 }
 
 impl NewCollection {
@@ -81,7 +92,8 @@ impl NewCollection {
     /// `Error::Invalid` with every field that cannot be accepted.
     pub fn into_domain(self) -> Result<domain::CollectionFields> {
         domain::CollectionFields::new(self.slug.as_deref(), &self.name, &self.description)?
-            .with_automation(rules(self.automation)?)
+            .with_automation(rules(self.automation)?)?
+            .with_retention(self.retention_days)
     }
 }
 
@@ -92,6 +104,7 @@ impl Example for NewCollection {
             name: "App reviews".to_owned(),
             description: "What people write about the app in the stores.".to_owned(),
             automation: AutomationRule::examples(),
+            retention_days: Some(730),
         }
     }
 }
@@ -115,6 +128,10 @@ pub struct CollectionChange {
     #[serde(default, deserialize_with = "given_objects")]
     #[oai(validator(max_items = 8))]
     pub automation: Option<Vec<AutomationRule>>,
+    /// After how many days a document is to be deleted, 1 to 36500; `null` keeps documents.
+    #[serde(default)]
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    pub retention_days: MaybeUndefined<i64>,
 }
 
 impl CollectionChange {
@@ -126,6 +143,11 @@ impl CollectionChange {
             name: self.name,
             description: self.description,
             automation: self.automation.map(rules).transpose()?,
+            retention_days: match self.retention_days {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(days) => Some(Some(days)),
+            },
         })
     }
 }
@@ -137,6 +159,7 @@ impl Example for CollectionChange {
             name: None,
             description: Some("Tickets from e-mail, chat and the web form.".to_owned()),
             automation: None,
+            retention_days: MaybeUndefined::Undefined,
         }
     }
 }

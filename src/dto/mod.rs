@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod document_lists;
 pub mod document_selections;
 pub mod documents;
+pub mod erasures;
 pub mod exports;
 pub mod generate;
 pub mod imports;

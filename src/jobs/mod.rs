@@ -2,6 +2,7 @@
 //! itself meanwhile. Stands beside the controllers: it calls services, and nothing calls it but the composition root.
 
 mod analyze;
+mod evictions;
 mod looping;
 mod presence;
 mod regular;
@@ -52,6 +53,8 @@ impl Workers {
             stop: stop.clone(),
         };
         tasks.spawn(presence::run(context.clone()));
+        context.services.cache.listen();
+        tasks.spawn(evictions::run(context.clone()));
         if settings.role.works() {
             for queue in [Queue::Arrivals, Queue::Jobs] {
                 for _ in 0..settings.at_once {

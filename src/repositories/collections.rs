@@ -12,21 +12,22 @@ use sqlx::QueryBuilder;
 macro_rules! select {
     ($which:literal) => {
         concat!(
-            "SELECT id, slug, name, description, automation, version, created_at, updated_at FROM collections ",
+            "SELECT id, slug, name, description, automation, retention_days, version, created_at, updated_at FROM collections ",
             $which
         )
     };
 }
 
 const INSERT: &str = "INSERT INTO collections (id, slug, name, description, version, created_at, updated_at,
-    automation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slug) DO NOTHING";
+    automation, retention_days) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (slug) DO NOTHING";
 const FIND_BY_ID: &str = select!("WHERE id = $1");
 const FIND_BY_SLUG: &str = select!("WHERE slug = $1");
 const SLUG_TAKEN: &str = "SELECT COUNT(*) FROM collections WHERE slug = $1 AND id <> $2";
 const UPDATE: &str = "UPDATE collections SET slug = $2, name = $3, description = $4, version = $5, updated_at = $6,
-    automation = $7 WHERE id = $1 AND version = $5 - 1";
+    automation = $7, retention_days = $8 WHERE id = $1 AND version = $5 - 1";
 const COUNT_DOCUMENTS: &str = "SELECT COUNT(*) FROM documents WHERE collection_id = $1";
 const AUTOMATED: &str = select!("WHERE CAST(automation AS TEXT) <> '[]' ORDER BY id");
+const RETAINING: &str = select!("WHERE retention_days IS NOT NULL ORDER BY id");
 const DELETE: &str = "DELETE FROM collections WHERE id = $1";
 
 /// Says whether the slug was free.
@@ -40,6 +41,7 @@ pub async fn insert(tx: &mut Tx, collection: &Collection) -> Result<bool> {
         .bind(collection.created_at)
         .bind(collection.updated_at)
         .bind(&collection.automation)
+        .bind(collection.retention_days)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
@@ -102,6 +104,7 @@ pub async fn update(tx: &mut Tx, collection: &Collection) -> Result<bool> {
         .bind(collection.version)
         .bind(collection.updated_at)
         .bind(&collection.automation)
+        .bind(collection.retention_days)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
@@ -115,6 +118,11 @@ pub async fn count_documents(tx: &mut Tx, id: CollectionId) -> Result<i64> {
 /// Those that do anything with their documents by themselves.
 pub async fn automated(tx: &mut Tx) -> Result<Vec<Collection>> {
     on!(tx, |c| sqlx::query_as(AUTOMATED).fetch_all(c).await)
+}
+
+/// Those whose documents are deleted after some time.
+pub async fn retaining(tx: &mut Tx) -> Result<Vec<Collection>> {
+    on!(tx, |c| sqlx::query_as(RETAINING).fetch_all(c).await)
 }
 
 /// Takes its documents and their analyses along.

@@ -9,6 +9,8 @@ pub mod deliveries;
 pub mod document_lists;
 pub mod document_selection;
 pub mod documents;
+pub mod erasures;
+pub mod evictions;
 pub mod exports;
 pub mod holds;
 pub mod idempotency;

@@ -1,7 +1,7 @@
 //! Collections: create, list, get, update, delete.
 
 use super::{
-    audit, changed_meanwhile,
+    audit, changed_meanwhile, erasing,
     evictions::Evictions,
     rules::{self, resolve_rules},
 };
@@ -37,6 +37,8 @@ pub struct CollectionPatch {
     pub name: Option<String>,
     pub description: Option<String>,
     pub automation: Option<Vec<RuleDraft>>,
+    /// `Some(None)` keeps documents.
+    pub retention_days: Option<Option<i64>>,
 }
 
 impl Collections {
@@ -61,6 +63,7 @@ impl Collections {
             name: fields.name,
             description: fields.description,
             automation: Json(rules),
+            retention_days: fields.retention_days,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -108,12 +111,14 @@ impl Collections {
             Some(patch.slug.as_deref().unwrap_or(stored.slug.as_str())),
             patch.name.as_deref().unwrap_or(&stored.name),
             patch.description.as_deref().unwrap_or(&stored.description),
-        )?;
+        )?
+        .with_retention(patch.retention_days.unwrap_or(stored.retention_days))?;
         let unchanged = CollectionFields {
             slug: stored.slug.clone(),
             name: stored.name.clone(),
             description: stored.description.clone(),
             automation: Vec::new(),
+            retention_days: stored.retention_days,
         };
         let rules = match patch.automation {
             Some(rules) => {
@@ -135,6 +140,7 @@ impl Collections {
             name: fields.name,
             description: fields.description,
             automation: Json(rules),
+            retention_days: fields.retention_days,
             version: stored.version + 1,
             updated_at: self.clock.now(),
             ..stored
@@ -171,6 +177,7 @@ impl Collections {
                  analyses too"
             )));
         }
+        erasing::collection(&mut tx, stored.id).await?;
         collections::delete(&mut tx, stored.id).await?;
         let event = Event::done(
             Action::CollectionDeleted,

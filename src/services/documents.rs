@@ -3,6 +3,7 @@
 use super::{
     arrivals, audit, changed_meanwhile, collections,
     document_drafts::{DocumentPatch, Prepared, prepare_batch},
+    erasing,
     evictions::Evictions,
     work::WorkQueue,
 };
@@ -25,7 +26,7 @@ use crate::{
         text_fields::NameOrId,
         work::Queue,
     },
-    repositories::{document_lists, documents, exports, work_lists},
+    repositories::{document_lists, documents, work_lists},
 };
 
 #[derive(Clone)]
@@ -319,7 +320,7 @@ impl Documents {
         Ok(changed)
     }
 
-    /// Deletes a document and its analyses.
+    /// Deletes a document and everything that is kept of it.
     ///
     /// # Errors
     /// `Error::NotFound` or `Error::PreconditionFailed`.
@@ -334,11 +335,10 @@ impl Documents {
         let collection = collections::find(&mut tx, actor, collection).await?;
         let stored = find(&mut tx, collection.id, document).await?;
         expected.check("document", stored.id.0, stored.version)?;
-        // Files that have it in them go with it.
-        exports::withdraw(&mut tx, &[stored.id], self.clock.now()).await?;
-        documents::delete(&mut tx, stored.id).await?;
         let id = stored.id;
-        let event = Event::done(Action::DocumentDeleted, "document", id, stored.head.external_id);
+        erasing::documents(&mut tx, &[id], self.clock.now()).await?;
+        // Without its external id: the trail is for ever.
+        let event = Event::done(Action::DocumentDeleted, "document", id, None);
         audit::record(&mut tx, &self.clock, actor, event).await?;
         self.evictions.commit(tx, Subject::Document(id)).await
     }

@@ -2,10 +2,14 @@
 //! sends it again gets that answer. A request that was cut off (the process was killed) leaves its claim behind: nobody can
 //! tell whether it took effect, so that it is never repeated blindly.
 
+use super::erasing;
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
-    repositories::idempotency::{self, Claim},
+    repositories::{
+        documents,
+        idempotency::{self, Claim},
+    },
 };
 use time::Duration;
 use uuid::Uuid;
@@ -71,7 +75,18 @@ impl Idempotency {
     pub async fn complete(&self, owner: Uuid, key: &str, answer: &StoredAnswer) -> Result<()> {
         let headers = serde_json::to_string(&answer.headers).map_err(crate::domain::Error::internal)?;
         let mut tx = self.db.write().await?;
-        idempotency::complete(&mut tx, owner, key, answer.status.into(), &headers, &answer.body).await?;
+        let named = erasing::named_in(&answer.body);
+        let there = documents::existing(&mut tx, &named).await?;
+        // What was deleted meanwhile is not named.
+        let body = if named.iter().all(|id| there.contains(id)) {
+            answer.body.clone()
+        } else {
+            erasing::without_names(Some(&answer.body), |id| !there.contains(&id))
+        };
+        idempotency::complete(&mut tx, owner, key, answer.status.into(), &headers, &body).await?;
+        if !there.is_empty() {
+            idempotency::note_documents(&mut tx, owner, key, &named).await?;
+        }
         tx.commit().await
     }
 

@@ -4,7 +4,7 @@
 use super::{
     acting::{actor_of, automation_of},
     analyses::Analyses,
-    audit,
+    audit, erasing,
     evictions::Evictions,
     jobs::{Jobs, check_scopes, collection_of},
     records::taken_over,
@@ -27,7 +27,7 @@ use crate::{
     repositories::{
         collections,
         document_selection::{self, Selection},
-        documents, exports, jobs, work,
+        documents, jobs, work,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -216,16 +216,10 @@ impl JobWork {
         let found = document_selection::next(&mut tx, &selection, place.after, DELETED_AT_ONCE).await?;
         drop(tx);
         let mut tx = self.db.write().await?;
-        let ids: Vec<DocumentId> = found.iter().map(|(_, document)| *document).collect();
-        exports::withdraw(&mut tx, &ids, now).await?;
-        let mut deleted = Vec::with_capacity(found.len());
-        for (_, document) in &found {
-            if documents::delete(&mut tx, *document).await? {
-                deleted.push(*document);
-            }
-        }
+        let ids: Vec<DocumentId> = found.iter().map(|(_, id)| *id).collect();
+        let (deleted, counts) = erasing::documents(&mut tx, &ids, now).await?;
         let progress = Progress {
-            done: i64::try_from(deleted.len()).unwrap_or(i64::MAX),
+            done: counts.documents,
             ..Progress::default()
         };
         if let Some(last) = found.last() {

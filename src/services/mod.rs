@@ -19,6 +19,8 @@ pub mod demo;
 mod document_batches;
 pub mod document_drafts;
 pub mod documents;
+mod erasing;
+pub mod erasures;
 mod evictions;
 mod export_work;
 pub mod exports;
@@ -43,6 +45,7 @@ mod reach;
 pub mod recognition;
 mod records;
 pub mod regular;
+mod retention;
 mod rules;
 pub mod sessions;
 pub mod sign_in;
@@ -63,11 +66,12 @@ mod writer_task;
 
 use self::{
     analyses::Analyses, answering::Answering, api_keys::ApiKeys, audit::Audit, budgets::Budgets,
-    collections::Collections, delivering::Delivering, documents::Documents, evictions::Evictions, exports::Exports,
-    flights::Flights, generations::Generations, idempotency::Idempotency, imports::Imports, job_work::JobWork,
-    jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, push_urls::PushUrls, recognition::Recognition,
-    regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys, spending::Spending,
-    taxonomies::Taxonomies, usage::UsageReports, users::Users, webhooks::Webhooks, work::WorkQueue, writer::Writer,
+    collections::Collections, delivering::Delivering, documents::Documents, erasures::Erasures, evictions::Evictions,
+    exports::Exports, flights::Flights, generations::Generations, idempotency::Idempotency, imports::Imports,
+    job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, push_urls::PushUrls,
+    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
+    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, webhooks::Webhooks, work::WorkQueue,
+    writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -107,6 +111,7 @@ pub struct All {
     pub delivering: Delivering,
     pub documents: Documents,
     pub exports: Exports,
+    pub erasures: Erasures,
     pub generations: Generations,
     pub idempotency: Idempotency,
     pub imports: Imports,
@@ -129,6 +134,7 @@ pub struct All {
     pub users: Users,
     pub webhooks: Webhooks,
     pub work: WorkQueue,
+    evictions: Evictions,
     db: Db,
 }
 
@@ -207,6 +213,7 @@ impl Services {
         let webhooks = Webhooks::new(db.clone(), clock.clone(), work.clone(), outbound.policy().clone());
         let delivering = Delivering::new(db.clone(), clock.clone(), work.clone(), outbound, metrics);
         let evictions = Evictions::new(cache.clone(), tasks);
+        let erasures = Erasures::new(db.clone(), clock.clone(), evictions.clone());
         let prompts = Prompts::new(db.clone(), clock.clone(), evictions.clone());
         let jobs = Jobs::new(db.clone(), clock.clone(), work.clone());
         let generations = Generations::new(answering.clone(), prompts.clone());
@@ -215,7 +222,7 @@ impl Services {
         let shared = Arc::new(documents.clone());
         let imports = Imports::new(&jobs, Arc::clone(&shared));
         let exports = Exports::new(&jobs);
-        let mut chores = regular::chores_of(&jobs, &webhooks);
+        let mut chores = regular::chores_of(&jobs, &webhooks, &erasures);
         chores.extend(regular::chores_of_files(&imports, &exports));
         Self(Arc::new(All {
             generations,
@@ -231,6 +238,7 @@ impl Services {
             collections: Collections::new(db.clone(), clock.clone(), evictions.clone()),
             push_urls: PushUrls::new(db.clone(), clock.clone(), shared),
             documents,
+            erasures,
             exports,
             imports,
             idempotency: Idempotency::new(db.clone(), clock.clone()),
@@ -241,13 +249,22 @@ impl Services {
             signing_keys,
             spending,
             usage: UsageReports::new(db.clone(), clock.clone()),
-            taxonomies: Taxonomies::new(db.clone(), clock, evictions),
+            taxonomies: Taxonomies::new(db.clone(), clock, evictions.clone()),
+            evictions,
             cache,
             users,
             recognition,
             work,
             db,
         }))
+    }
+
+    /// Forgets what other servers on the same database have deleted since the last time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn follow_evictions(&self) -> Result<()> {
+        self.evictions.follow(&self.db).await
     }
 
     /// Whether requests can be answered now: the database takes a question.

@@ -1,6 +1,6 @@
 //! Regular work: what is due is taken up by whoever is first, done, and due again after its interval. What fails is due again sooner.
 
-use super::{exports::Exports, imports::Imports, jobs::Jobs, webhooks::Webhooks, work::after};
+use super::{erasures::Erasures, exports::Exports, imports::Imports, jobs::Jobs, webhooks::Webhooks, work::after};
 use crate::{
     db::Db,
     domain::{Clock, Result, Timestamp},
@@ -105,9 +105,12 @@ impl Regular {
 
 /// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
 /// cancelling that was cut short, and forget those that ended long ago. Of what was sent to webhooks, what is old is forgotten.
-pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks) -> Vec<Chore> {
+/// And what servers have read of each other's deletions goes.
+pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks, erasures: &Erasures) -> Vec<Chore> {
     let webhooks = webhooks.clone();
     let (sweeping, forgetting) = (jobs.clone(), jobs.clone());
+    let (erasing, retaining, following, folding) =
+        (erasures.clone(), erasures.clone(), erasures.clone(), erasures.clone());
     vec![
         Chore::new("jobs-ending", time::Duration::seconds(30), move || {
             let jobs = sweeping.clone();
@@ -120,6 +123,23 @@ pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks) -> Vec<Chore> {
         Chore::new("deliveries-forgetting", time::Duration::hours(1), move || {
             let webhooks = webhooks.clone();
             async move { webhooks.forget_old().await }
+        }),
+        Chore::new("evictions-forgetting", time::Duration::minutes(10), move || {
+            let erasures = following.clone();
+            async move { erasures.evictions.forget_old(&erasures.db).await }
+        }),
+        Chore::new("erasures", time::Duration::seconds(5), move || {
+            let erasures = erasing.clone();
+            async move { erasures.carry_on_all().await }
+        }),
+        Chore::new("retention", time::Duration::minutes(10), move || {
+            let erasures = retaining.clone();
+            async move { erasures.retain().await }
+        }),
+        // What single deletions have left in SQLite's log.
+        Chore::new("folding", time::Duration::hours(1), move || {
+            let erasures = folding.clone();
+            async move { erasures.db.fold().await.map(|()| "folded".to_owned()) }
         }),
     ]
 }

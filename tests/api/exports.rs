@@ -212,7 +212,7 @@ async fn a_file_is_kept_for_seven_days() {
     let app = with_long_notes(1).await;
     let location = export(&app, json!({"format": "ndjson"})).await;
     app.services.regular.run_due().await.unwrap();
-    let later = app.clock.now().as_offset_date_time() + std::time::Duration::from_secs(7 * 86_400 + 60);
+    let later = app.clock.now().as_offset_date_time() + std::time::Duration::from_mins(7 * 24 * 60 + 1);
     app.clock.set(synoptic::domain::Timestamp::new(later));
     app.services.regular.run_due().await.unwrap();
     app.services.regular.run_due().await.unwrap();

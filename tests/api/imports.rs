@@ -85,6 +85,11 @@ async fn documents_that_are_there_are_replaced_or_refused() {
     );
 }
 
+fn many(count: usize) -> String {
+    let line = |number| format!("{{\"id\":\"{number}\",\"text\":\"{}\"}}\n", "x".repeat(100));
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
 #[tokio::test]
 async fn an_upload_may_be_larger_than_other_bodies_but_has_a_limit() {
     let app = TestApp::with(|config| {
@@ -93,10 +98,6 @@ async fn an_upload_may_be_larger_than_other_bodies_but_has_a_limit() {
     })
     .await;
     app.post("/api/collections", json!({"name": "Notes"})).await.created();
-    fn many(count: usize) -> String {
-        let line = |number| format!("{{\"id\":\"{number}\",\"text\":\"{}\"}}\n", "x".repeat(100));
-        (0..count).map(line).collect()
-    }
     upload(&app, "", "application/x-ndjson", many(100)).await.expect(202);
     upload(&app, "", "application/x-ndjson", many(300))
         .await
@@ -213,7 +214,7 @@ async fn an_upload_that_nobody_goes_on_with_is_given_up() {
     app.services.regular.run_due().await.unwrap();
     assert_eq!(app.get(&location).await.ok().body["state"], "receiving");
     app.clock.set(synoptic::domain::Timestamp::new(
-        app.clock.now().as_offset_date_time() + std::time::Duration::from_secs(25 * 3_600),
+        app.clock.now().as_offset_date_time() + std::time::Duration::from_hours(25),
     ));
     app.services.regular.run_due().await.unwrap();
     app.services.regular.run_due().await.unwrap();
@@ -251,7 +252,10 @@ async fn nothing_more_is_taken_of_an_import_that_was_cancelled() {
     let begun = upload(&app, "?complete=false", "text/csv", "").await;
     let location = begun.header("location").unwrap().to_owned();
     let id: uuid::Uuid = begun.body["id"].as_str().unwrap().parse().unwrap();
-    let many: String = (0..1_000).map(|number| format!("{number},x\n")).collect();
+    let many = (0..1_000)
+        .map(|number| format!("{number},x\n"))
+        .collect::<Vec<_>>()
+        .concat();
     part(&app, &location, 0, false, format!("id,text\n{many}").as_bytes())
         .await
         .ok();

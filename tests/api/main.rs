@@ -31,6 +31,7 @@ mod conditional;
 mod document_batches;
 mod document_lists;
 mod documents;
+mod erasures;
 mod errors;
 mod examples;
 mod exports;

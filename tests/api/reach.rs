@@ -114,6 +114,7 @@ async fn what_would_tell_of_other_collections_is_forbidden() {
         name: Some("Birds".to_owned()),
         description: Some("Seen by the river.".to_owned()),
         automation: None,
+        retention_days: None,
     };
     let changed = collections
         .update(me, &named("notes"), &Expected::Any, patch)

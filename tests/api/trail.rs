@@ -58,7 +58,7 @@ async fn what_is_deleted_is_told_without_its_text() {
     let summary = format!("summary of the document {note}");
     let expected = [
         (mine, Action::AnalysisDeleted, analysis, None, Some(summary.as_str())),
-        (mine, Action::DocumentDeleted, note, Some("D-1"), None),
+        (mine, Action::DocumentDeleted, note, None, None),
         (
             person,
             Action::CollectionDeleted,

@@ -2,6 +2,11 @@
 //!
 //! `SYNOPTIC_CHAOS_DOCUMENTS` and `SYNOPTIC_CHAOS_KILLS` make it longer, `SYNOPTIC_CHAOS_SEED` repeats a run.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the seed of a run that failed is needed to repeat it"
+)]
+
 use crate::{
     models::Database,
     postgres,

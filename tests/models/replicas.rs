@@ -75,6 +75,28 @@ async fn what_one_has_paid_for_the_other_gives() {
 }
 
 #[tokio::test]
+async fn what_one_deletes_goes_from_the_memory_of_another() {
+    let upstream = Upstream::start().await;
+    let settings = provider("upstream", &upstream.base_url(), &["plain"], json!({}));
+    let beside = || {
+        let settings = settings.clone();
+        move |config: &mut Config| config.providers.push(settings)
+    };
+    let one = TestApp::with(beside()).await;
+    let other = one.replica_with(beside()).await;
+    other.listen().await;
+    let first = one.post("/api/summarize", request(3)).await;
+    for detail in ["database", "memory"] {
+        let given = ask(&other, &one, &request(3)).await;
+        assert_eq!(cache_status(&given), format!("synoptic; hit; detail={detail}"));
+    }
+    one.delete(first.header("location").unwrap()).await.gone();
+    other.follow().await;
+    assert_eq!(cache_status(&ask(&other, &one, &request(3)).await), MISS);
+    assert_eq!(upstream.total().calls, 2);
+}
+
+#[tokio::test]
 async fn what_is_deleted_is_not_given_by_a_redis_that_has_not_heard_of_it() {
     let (redis, upstream) = (RedisServer::start(), Upstream::start().await);
     let one = server(&upstream, &redis.url()).await;

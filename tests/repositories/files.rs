@@ -124,7 +124,10 @@ async fn an_upload_goes_on_from_where_it_is_and_once() {
         uploads::insert_refusals(&mut tx, job.id, &many).await.unwrap();
         uploads::insert_refusals(&mut tx, job.id, &many).await.unwrap();
         let rows = uploads::refusals(&mut tx, job.id, 2, 10_000).await.unwrap();
-        assert_eq!((rows.len() as i64, rows[0].line), (MOST_REFUSALS - 2, 3));
+        assert_eq!(
+            (i64::try_from(rows.len()).unwrap(), rows[0].line),
+            (MOST_REFUSALS - 2, 3)
+        );
         assert_eq!(uploads::waiting_since(&mut tx, at(300), 10).await.unwrap(), []);
         tx.commit().await.unwrap();
         let other = begun(&services, &name).await;
@@ -293,11 +296,11 @@ async fn a_push_url_is_found_by_its_token_and_goes_with_its_collection() {
         );
         assert_eq!(
             push_urls::list(&mut tx, notes.id, None, 1).await.unwrap(),
-            [two.clone()]
+            std::slice::from_ref(&two)
         );
         assert_eq!(
             push_urls::list(&mut tx, notes.id, Some(two.id), 5).await.unwrap(),
-            [one.clone()]
+            std::slice::from_ref(&one)
         );
         assert_eq!(push_urls::count(&mut tx, notes.id).await.unwrap(), 2);
         assert!(push_urls::delete(&mut tx, notes.id, one.id).await.unwrap());
@@ -332,7 +335,10 @@ async fn many_documents_are_stored_together_and_each_for_itself() {
             let job = jobs::find(&mut tx, job.id).await.unwrap().unwrap();
             (job.done, job.unchanged, job.refused)
         };
-        let many: String = (0..450).map(|number| format!("n{number};x {number}\n")).collect();
+        let many = (0..450)
+            .map(|number| format!("n{number};x {number}\n"))
+            .collect::<Vec<_>>()
+            .concat();
         assert_eq!(import(true, &many).await, (450, 0, 0));
         assert_eq!(import(true, &many).await, (450, 450, 0));
         // What is there, what is new, what comes again, and what has no id, in one.

@@ -55,6 +55,7 @@ pub fn slug(text: &str) -> Slug {
 pub fn collection(name: &str) -> Collection {
     Collection {
         automation: Json(Vec::new()),
+        retention_days: None,
         id: CollectionId::generate(),
         slug: slug(name),
         name: format!("The {name}"),

@@ -20,6 +20,7 @@ mod budgets_under_load;
 mod collections;
 mod document_lists;
 mod documents;
+mod erasures;
 mod files;
 mod holds;
 mod idempotency;

@@ -1,27 +1,37 @@
 //! Two servers over one PostgreSQL database: what one of them does holds for the other.
 
-use crate::{fixtures::services, postgres};
-use std::time::Duration;
+use crate::{
+    fixtures::{at, collection, document, services, store, summary},
+    postgres,
+};
+use std::time::{Duration, Instant};
 use synoptic::{
-    config::Auth,
+    config::{Auth, Work},
     db::{Db, Pool},
     domain::{
-        Error,
+        Clock, Error,
+        analyses::SharedAnalysis,
         api_keys::ApiKeyFields,
         audit::AuditFilter,
+        documents::Document,
         etags::Expected,
         paging::PageRequest,
         permissions::Role,
         principal::{Actor, PrincipalId},
         refusals::Refusal,
+        text_fields::NameOrId,
         users::{UserFields, UserFilter, UserState},
+        workers::ServerRole,
     },
+    jobs::Workers,
+    repositories::evictions,
     services::{
         Services,
         recognition::Recognised,
         sign_in::{Credential, Origin, TokenPair, Wanted},
         users::UserPatch,
     },
+    telemetry::metrics::Metrics,
 };
 use tokio_util::task::TaskTracker;
 
@@ -249,4 +259,122 @@ async fn the_last_two_admins_cannot_remove_each_other_at_once() {
     };
     let trail = one.audit.list(&AuditFilter::default(), page).await.unwrap().rows;
     assert_eq!(trail.len(), 1 + 4 * 2, "an audit row for each that was done: {trail:?}");
+}
+
+/// How late a server may be: as `docs/caching.md` says.
+const STALE_FOR: Duration = synoptic::cache::TRUSTED_FOR;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_deletes_the_other_gives_no_more() {
+    let url = postgres::new_database().await;
+    let (one, two) = (start(&url).await, start(&url).await);
+    let db = Db::connect(
+        &url,
+        Pool {
+            connections: 2,
+            acquire_timeout: Duration::from_secs(10),
+        },
+    )
+    .await
+    .unwrap();
+    let notes = collection("notes");
+    let theirs = document(&notes, Some("D-1"), 0, "It rained.");
+    let others = document(&notes, Some("D-2"), 1, "It snowed.");
+    store(&db, &notes, &[&theirs, &others]).await;
+    let settings = Work {
+        role: ServerRole::Api,
+        ..Work::default()
+    };
+    let workers = Workers::start(&two, &Metrics::new("test").unwrap(), &Clock::system(), &settings);
+    let keep = async |key: u8, of| {
+        let answer = SharedAnalysis::new(summary(Some(of), 2));
+        two.cache
+            .keep([key; 32], answer, Some(notes.id), two.cache.epoch())
+            .await;
+    };
+    let has = async |key: u8| two.cache.at_hand(&[key; 32], at(0)).await.is_some();
+    // Nothing is kept before the log was read.
+    keep(1, &theirs).await;
+    assert!(!has(1).await);
+    let began = Instant::now();
+    while !has(1).await {
+        assert!(began.elapsed() < STALE_FOR, "nothing is kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        keep(1, &theirs).await;
+    }
+    keep(2, &others).await;
+    // An answer that is on its way while its document is deleted elsewhere.
+    let epoch = two.cache.epoch();
+    let name = NameOrId::Id(notes.id);
+    one.documents
+        .delete(&Actor::operator(), &name, "D-1", &Expected::Any)
+        .await
+        .unwrap();
+    let deleted = Instant::now();
+    while has(1).await {
+        assert!(deleted.elapsed() < STALE_FOR, "the other has it still");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("gone on the other server after {:?}", deleted.elapsed());
+    assert!(has(2).await, "what was not deleted is there");
+    let late = SharedAnalysis::new(summary(Some(&theirs), 2));
+    two.cache.keep([1; 32], late, Some(notes.id), epoch).await;
+    assert!(!has(1).await, "an answer to what was deleted meanwhile is not kept");
+    // A server that hears nothing believes nothing.
+    workers.drain(Duration::from_secs(10)).await;
+    let ended = Instant::now();
+    while has(2).await {
+        assert!(ended.elapsed() < STALE_FOR + Duration::from_secs(1), "it is believed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    two.follow_evictions().await.unwrap();
+    assert!(has(2).await, "nothing was deleted meanwhile");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_becomes_visible_after_a_later_one_is_not_missed() {
+    let url = postgres::new_database().await;
+    let two = start(&url).await;
+    let db = Db::connect(
+        &url,
+        Pool {
+            connections: 4,
+            acquire_timeout: Duration::from_secs(10),
+        },
+    )
+    .await
+    .unwrap();
+    two.cache.listen();
+    two.follow_evictions().await.unwrap();
+    let documents: Vec<_> = (0..2)
+        .map(|_| document(&collection("notes"), None, 0, "It rained."))
+        .collect();
+    for (key, of) in (0..).zip(&documents) {
+        let answer = SharedAnalysis::new(summary(Some(of), 2));
+        two.cache.keep([key; 32], answer, None, two.cache.epoch()).await;
+    }
+    let subject = |of: &Document| vec![format!("document:{}", of.head.id)];
+    let (mut slow, mut fast) = (db.write().await.unwrap(), db.write().await.unwrap());
+    let elsewhere = uuid::Uuid::now_v7();
+    evictions::insert(&mut slow, elsewhere, &subject(&documents[0]))
+        .await
+        .unwrap();
+    evictions::insert(&mut fast, elsewhere, &subject(&documents[1]))
+        .await
+        .unwrap();
+    fast.commit().await.unwrap();
+    two.follow_evictions().await.unwrap();
+    assert!(two.cache.at_hand(&[0; 32], at(0)).await.is_some());
+    assert!(two.cache.at_hand(&[1; 32], at(0)).await.is_none());
+    slow.commit().await.unwrap();
+    two.follow_evictions().await.unwrap();
+    assert!(two.cache.at_hand(&[0; 32], at(0)).await.is_none());
+    // A log that is not the one that was read: everything is forgotten.
+    let answer = SharedAnalysis::new(summary(None, 2));
+    two.cache.keep([9; 32], answer, None, two.cache.epoch()).await;
+    let mut tx = db.write().await.unwrap();
+    evictions::delete(&mut tx, &[1, 2]).await.unwrap();
+    tx.commit().await.unwrap();
+    two.follow_evictions().await.unwrap();
+    assert!(two.cache.at_hand(&[9; 32], at(0)).await.is_none());
 }

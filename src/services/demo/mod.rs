@@ -3,6 +3,7 @@
 
 mod automation;
 mod budgets;
+mod erasures;
 mod files;
 mod jobs;
 mod people;
@@ -10,6 +11,7 @@ mod prompts;
 mod webhooks;
 
 pub use budgets::{BUDGET, SPARE_BUDGET};
+pub use erasures::ERASURE;
 pub use files::{EXPORT, IMPORT, PUSH_TOKEN, SPARE_PUSH_URL, UPLOAD_OFFSET};
 pub use jobs::{FAILED_JOB, FAILED_WORK, JOB, SPARE_JOB};
 pub use people::{
@@ -115,6 +117,7 @@ pub async fn load(services: &Services) -> Result<()> {
     people::load(services).await?;
     budgets::load(services).await?;
     automation::load(services).await?;
+    erasures::load(services).await?;
     jobs::load(services, &documents).await?;
     webhooks::load(services).await?;
     files::load(services, &documents).await

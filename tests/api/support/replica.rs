@@ -8,7 +8,7 @@ use synoptic::{app::App, config::Config};
 pub struct Replica {
     client: TestClient<Server>,
     // Closed with it.
-    _app: App,
+    app: App,
 }
 
 impl TestApp {
@@ -26,7 +26,7 @@ impl TestApp {
         let server: Server = Arc::new(app.endpoint().unwrap().boxed());
         Replica {
             client: TestClient::new(server),
-            _app: app,
+            app,
         }
     }
 }
@@ -34,6 +34,17 @@ impl TestApp {
 impl Replica {
     pub async fn get(&self, token: &str, path: &str) -> Answer {
         send(self.request(token, "GET", path)).await
+    }
+
+    /// From now on it believes its caches only for as long as it follows.
+    pub async fn listen(&self) {
+        self.app.services.cache.listen();
+        self.follow().await;
+    }
+
+    /// Reads what others on the same database have deleted.
+    pub async fn follow(&self) {
+        self.app.services.follow_evictions().await.unwrap();
     }
 
     pub fn request(&self, token: &str, method: &str, path: &str) -> Request<'_> {
