@@ -55,6 +55,15 @@ pub async fn restore(from: &Path, url: &str, replace: bool) -> Result<Option<Pat
             to.display()
         );
     }
+    // SQLite would take what is in such a log into whatever stands beside it.
+    let mut log = to.file_name().unwrap_or_default().to_owned();
+    log.push("-wal");
+    let log = to.with_file_name(log);
+    ensure!(
+        to.exists() || !log.exists(),
+        "there is `{}`, the log of a database that is not there: move it away first. Nothing was changed",
+        log.display()
+    );
     let mut backup = open(from).await?;
     let known = migrations_of(&mut backup).await;
     drop(backup.close().await);

@@ -77,7 +77,9 @@ impl Migrations {
         let applied: BTreeSet<i64> = match applied {
             Ok(applied) => applied.into_iter().collect(),
             // There is no such table yet.
-            Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "1")) => {
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table") =>
+            {
                 BTreeSet::new()
             }
             Err(error) => return Err(error.into()),

@@ -132,6 +132,13 @@ async fn a_backup_comes_back_and_what_was_there_is_kept_aside() {
     let aside = app::restore(&settings(&url), &backup, true).await.unwrap().unwrap();
     assert_eq!(pairs_in(&url).await, (3, 3));
     assert_eq!(pairs_in(&format!("sqlite:{}", aside.display())).await, (4, 4));
+    // A log that was left behind would be taken into what is put beside it.
+    std::fs::write(folder.0.join("left.db-wal"), "something").unwrap();
+    let refused = app::restore(&settings(&folder.url("left.db")), &backup, false)
+        .await
+        .unwrap_err();
+    assert!(format!("{refused:#}").contains("left.db-wal"), "{refused:#}");
+    assert!(!folder.0.join("left.db").exists());
     let fresh = folder.url("elsewhere.db");
     assert_eq!(app::restore(&settings(&fresh), &backup, false).await.unwrap(), None);
     assert_eq!(pairs_in(&fresh).await, (3, 3));
