@@ -32,7 +32,7 @@ pub enum ExportFormat {
 pub struct NewExport {
     pub format: ExportFormat,
     /// Which documents: those that all filters find; all of them when left out. What arrives later is not among them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::body::some_object")]
     pub documents: Option<DocumentSelection>,
     /// Whether the newest summary and classification of each document go with it, for which the scope `analyses:read` is needed; `true`
     /// when left out.
