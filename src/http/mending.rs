@@ -158,7 +158,8 @@ const ASKING: [&str; 3] = ["/api/summarize", "/api/classify", "/api/generate"];
 const STREAMING: [&str; 2] = ["/api/summarize", "/api/generate"];
 
 /// Parameters that name something that may not be there.
-const CAN_BE_MISSING: [&str; 16] = [
+const CAN_BE_MISSING: [&str; 17] = [
+    "erasure",
     "job",
     "work",
     "import",
