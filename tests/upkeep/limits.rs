@@ -63,6 +63,20 @@ async fn statements_and_locks_are_waited_for_only_so_long() {
 }
 
 #[tokio::test]
+async fn a_transaction_in_which_nothing_happens_is_ended() {
+    let settings = PostgresSettings {
+        idle_transaction_timeout: Duration::from_millis(200),
+        ..PostgresSettings::default()
+    };
+    let db = database(&settings, POOL).await;
+    let mut idle = db.write().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_unavailable(&execute(&mut idle, "UPDATE things SET id = 6").await);
+    drop(idle);
+    assert_eq!(count(&mut db.read().await.unwrap()).await, 1);
+}
+
+#[tokio::test]
 async fn without_a_free_connection_that_is_said_and_passes() {
     let pool = Pool {
         connections: 1,
