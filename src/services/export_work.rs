@@ -5,7 +5,7 @@ use super::{
     analysis_tasks::read_by,
     audit,
     exports::{Exports, check_analyses, settings_of},
-    jobs::collection_of,
+    jobs::{check_scopes, collection_of},
     records::taken_over,
     work::{Done, Ends},
 };
@@ -70,6 +70,7 @@ impl Exports {
         let job = jobs::find(&mut tx, id).await?;
         let job = job.ok_or_else(|| Error::not_found("job", id))?;
         let actor = actor_of(&mut tx, &job, now).await?;
+        check_scopes(&actor, job.kind)?;
         collection_of(&mut tx, &actor, &job).await?;
         let settings = settings_of(&job)?;
         check_analyses(&actor, &settings)?;

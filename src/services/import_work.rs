@@ -6,7 +6,7 @@ use super::{
     document_drafts::Prepared,
     documents::{OnConflict, Outcome},
     imports::{Imports, settings_of, unreadable},
-    jobs::collection_of,
+    jobs::{check_scopes, collection_of},
     records::taken_over,
     work::{Done, Ends, after},
 };
@@ -54,6 +54,7 @@ impl Imports {
         let job = jobs::find(&mut tx, id).await?;
         let job = job.ok_or_else(|| Error::not_found("job", id))?;
         let actor = actor_of(&mut tx, &job, now).await?;
+        check_scopes(&actor, job.kind)?;
         collection_of(&mut tx, &actor, &job).await?;
         let settings = settings_of(&job)?;
         let header = uploads::find(&mut tx, id).await?.and_then(|upload| upload.header);

@@ -2,10 +2,11 @@
 
 use crate::{
     databases::on_both,
-    fixtures::{at, collection, document, services_at, store, write},
+    fixtures::{at, collection, document, enrol, principal, services_at, store, user, write},
 };
 use serde_json::json;
 use sqlx::types::Json;
+use std::sync::Arc;
 use synoptic::{
     config::Auth,
     db::Db,
@@ -16,12 +17,13 @@ use synoptic::{
         identifiers::{CollectionId, DocumentId, JobId, PushUrlId},
         imports::{ImportSettings, MOST_REFUSALS, RecordFormat, RecordNames, Refusal, Upload, UploadChunk},
         jobs::{Job, JobParameters},
-        principal::Actor,
+        principal::{Actor, Principal, PrincipalId, Reach},
         push_urls::{FieldPointers, PushUrl},
         text_fields::NameOrId,
         work::{Queue, WorkKind},
     },
-    repositories::{documents, exports, jobs, push_urls, uploads},
+    on,
+    repositories::{documents, exports, jobs, push_urls, uploads, work_lists},
     services::{Services, imports::Imports},
 };
 use tokio_util::task::TaskTracker;
@@ -309,6 +311,38 @@ async fn a_push_url_is_found_by_its_token_and_goes_with_its_collection() {
             .await
             .unwrap();
         assert_eq!(push_urls::find_by_token(&mut tx, &[2; 32]).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_store_any_more_has_nothing_stored_in_their_name() {
+    on_both(async |db| {
+        let (services, name, notes) = ready(db).await;
+        let ada = user("Ada");
+        enrol(db, &[&ada]).await;
+        let principal = Principal {
+            user_id: Some(ada.id),
+            scopes: ada.role.scopes(),
+            ..principal(PrincipalId::User(ada.id), Reach::Everything)
+        };
+        let actor = Actor::new(Arc::new(principal), None);
+        let settings = settings(RecordFormat::Csv);
+        let mut receiving = services.imports.begin(&actor, &name, settings).await.unwrap();
+        receiving.push(b"id;Text\na;one\n").await.unwrap();
+        let (job, _) = receiving.end(true).await.unwrap();
+        let mut tx = write(db).await;
+        on!(&mut tx, |c| sqlx::query("UPDATE users SET role = 'viewer'")
+            .execute(c)
+            .await
+            .map(drop))
+        .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(run(&services).await, 1);
+        let mut tx = write(db).await;
+        assert_eq!(documents::walk(&mut tx, notes, None, 5).await.unwrap(), []);
+        let failed = work_lists::of_job(&mut tx, job.id, None, None, 5).await.unwrap();
+        assert_eq!(failed[0].code.as_deref(), Some("forbidden"));
     })
     .await;
 }
