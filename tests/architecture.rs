@@ -23,8 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("credentials", &["domain"]),
     // Pure functions that check and fill the templates of prompts; they refuse in the domain's words.
     ("templates", &["domain", "text"]),
-    // SQL over the domain's types.
-    ("repositories", &["db", "domain"]),
+    // SQL over the domain's types; what a search found is marked in the text.
+    ("repositories", &["db", "domain", "text"]),
     // Engines read text and answer in the domain's words; providers are as configured, and what they do is counted.
     ("engines", &["config", "domain", "telemetry", "text"]),
     // Answers at hand, as the configuration bounds them.

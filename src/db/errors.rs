@@ -111,9 +111,11 @@ fn is_passing(error: &dyn DatabaseError) -> bool {
             )
         }
         // Classes 08 (connection), 40 (serialisation and deadlocks), 53 (resources), 55 (locks that are not to be had), 57 (operator
-        // intervention), 58 (the machine's own trouble); 25P03: a transaction in which nothing happened for too long.
+        // intervention), 58 (the machine's own trouble); 25P03: a transaction in which nothing happened for too long; 3D000: the
+        // database is not there.
         None => error.code().is_some_and(|code| {
             code == "25P03"
+                || code == "3D000"
                 || ["08", "40", "53", "55", "57", "58"]
                     .iter()
                     .any(|class| code.starts_with(class))

@@ -89,7 +89,7 @@ pub struct DocumentRow {
     pub text_match: Option<String>,
 }
 
-/// Private-use characters that the databases put around a match, before it is escaped and marked for a reader.
+/// Private-use characters that a search puts around a match, before it is escaped and marked for a reader.
 pub const MATCH_BEGIN: char = '\u{E000}';
 /// See [`MATCH_BEGIN`].
 pub const MATCH_END: char = '\u{E001}';

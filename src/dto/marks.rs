@@ -2,8 +2,7 @@
 
 use crate::domain::documents::{MATCH_BEGIN, MATCH_END};
 
-/// Escapes a text for HTML and turns the databases' marks into `<mark>`. Marks that the text itself holds, or whose other half
-/// was cut off, leave no tag open.
+/// Escapes a text for HTML and turns the marks of a search into `<mark>`. A mark without its other half leaves no tag open.
 pub(super) fn mark(text: &str) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
     let mut open = false;

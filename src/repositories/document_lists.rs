@@ -1,13 +1,13 @@
 //! Lists of documents and full-text search: the one query that is put together from what a caller asks for. SQLite
-//! searches with FTS5, PostgreSQL with a `tsvector`; both mark matches alike and rank a word in the title higher.
+//! searches with FTS5, PostgreSQL with a `tsvector`; both tell words apart alike and rank a word in the title higher.
 
+use super::search_marks;
 use crate::{
     db::Tx,
     domain::{
         Result,
         documents::{
-            DocumentFilter, DocumentPosition, DocumentRow, DocumentSort, EXCERPT_LENGTH, MATCH_BEGIN, MATCH_END,
-            SearchQuery, SearchTerm,
+            DocumentFilter, DocumentPosition, DocumentRow, DocumentSort, EXCERPT_LENGTH, SearchQuery, SearchTerm,
         },
         identifiers::CollectionId,
     },
@@ -17,15 +17,10 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 /// How much more a word in the title counts than one in the text.
 const TITLE_WEIGHT: f64 = 4.0;
-/// Words of context around a match.
-const SNIPPET_WORDS: i64 = 32;
-/// FTS5 takes time with the square of the number of matches to find the best part of a text: 24 seconds for 62 000 in five
-/// megabytes. Of a text of more characters than this, the part around the first word of the search is shown.
-const LONGEST_FOR_SNIPPET: usize = 8_000;
-/// That part: the word is `length` characters from `place` on. The numbers are those of [`MATCH_BEGIN`] and [`MATCH_END`].
-const PART_OF_LONG_TEXT: &str = "CASE WHEN place = 0 THEN substr(d.text, 1, 240) || '…' ELSE \
-    '…' || substr(d.text, max(1, place - 80), place - max(1, place - 80)) || char(57344) || \
-    substr(d.text, place, length) || char(57345) || substr(d.text, place + length, 160) || '…' END";
+/// Of a text of more characters than this, only so many around the first word of the search are looked at for the best part.
+const LONGEST_FOR_PART: usize = 8_000;
+/// Characters of a long text before its first match.
+const BEFORE_MATCH: usize = 80;
 
 /// A page of a collection's documents, `limit` rows at most.
 pub async fn list(
@@ -37,8 +32,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<DocumentRow>> {
     let dialect = tx.pick(Dialect::Sqlite, Dialect::Postgres);
-    on!(tx, |c| {
-        // First which documents, then what is shown of them: marking matches is dear, and a search may find everything.
+    let mut rows: Vec<DocumentRow> = on!(tx, |c| {
+        // First which documents, then what is shown of them: a search may find everything.
         let mut query = QueryBuilder::new("WITH page AS (SELECT * FROM (");
         choose(&mut query, dialect, filter.search.as_ref());
         query.push(" WHERE d.collection_id = ").push_bind(collection);
@@ -50,7 +45,13 @@ pub async fn list(
         let (column, direction) = order(sort);
         query.push(format!(" ORDER BY page.{column} {direction}, page.id {direction}"));
         query.build_query_as().fetch_all(c).await
-    })
+    })?;
+    if let Some(search) = &filter.search {
+        for row in &mut rows {
+            search_marks::mark(row, search);
+        }
+    }
+    Ok(rows)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,43 +95,27 @@ where
         )
         .push(EXCERPT_LENGTH.to_string())
         .push(") AS excerpt, ");
-    match (search, dialect) {
-        (None, _) => query
-            .push("CAST(NULL AS TEXT) AS title_match, CAST(NULL AS TEXT) AS text_match ")
-            .push("FROM page JOIN documents d ON d.id = page.id"),
-        (Some(search), Dialect::Sqlite) => query
-            .push("highlight(documents_fts, 0, ")
-            .push_bind(MATCH_BEGIN.to_string())
-            .push(", ")
-            .push_bind(MATCH_END.to_string())
-            .push(format!(
-                ") AS title_match, CASE WHEN length(d.text) <= {LONGEST_FOR_SNIPPET} THEN snippet(documents_fts, 1, "
-            ))
-            .push_bind(MATCH_BEGIN.to_string())
-            .push(", ")
-            .push_bind(MATCH_END.to_string())
-            .push(format!(
-                ", '…', {SNIPPET_WORDS}) ELSE (SELECT {PART_OF_LONG_TEXT} FROM (SELECT instr(lower(d.text), "
-            ))
-            .push_bind(first_word(search))
-            .push(") AS place, length(")
-            .push_bind(first_word(search))
-            .push(") AS length)) END AS text_match FROM page CROSS JOIN documents d ON d.id = page.id ")
-            .push("CROSS JOIN documents_fts ON documents_fts.rowid = d.seq AND documents_fts MATCH ")
-            .push_bind(fts5_query(search)),
-        (Some(search), Dialect::Postgres) => {
-            let marks = format!("StartSel={MATCH_BEGIN}, StopSel={MATCH_END}");
+    query.push("CAST(NULL AS TEXT) AS title_match, ");
+    match search {
+        None => query.push("CAST(NULL AS TEXT) AS text_match "),
+        Some(search) => {
+            let place_of = match dialect {
+                Dialect::Sqlite => "instr",
+                Dialect::Postgres => "strpos",
+            };
             query
-                .push("ts_headline('simple', coalesce(d.title, ''), asked.words, ")
-                .push_bind(format!("{marks}, HighlightAll=true"))
-                .push(") AS title_match, ts_headline('simple', d.text, asked.words, ")
-                .push_bind(format!("{marks}, MaxWords={SNIPPET_WORDS}, MinWords=16"))
-                .push(") AS text_match FROM page JOIN documents d ON d.id = page.id CROSS JOIN ")
-                .push("(SELECT to_tsquery('simple', ")
-                .push_bind(postgres_query(search))
-                .push(") AS words) AS asked")
+                .push(format!(
+                    "CASE WHEN length(d.text) <= {LONGEST_FOR_PART} THEN d.text ELSE (SELECT \
+                     CASE WHEN begin > 1 THEN '…' ELSE '' END || substr(d.text, begin, {LONGEST_FOR_PART}) || \
+                     CASE WHEN begin + {LONGEST_FOR_PART} <= length(d.text) THEN '…' ELSE '' END \
+                     FROM (SELECT CASE WHEN place > {BEFORE_MATCH} THEN place - {BEFORE_MATCH} ELSE 1 END AS begin \
+                     FROM (SELECT {place_of}(lower(d.text), "
+                ))
+                .push_bind(first_word(search))
+                .push(") AS place) AS places) AS begins) END AS text_match ")
         }
     };
+    query.push("FROM page JOIN documents d ON d.id = page.id");
 }
 
 pub(super) fn restrict<DB>(query: &mut QueryBuilder<DB>, dialect: Dialect, filter: &DocumentFilter)
@@ -256,11 +241,8 @@ fn fts5_query(search: &SearchQuery) -> String {
 /// `to_tsquery` syntax: words of a phrase follow one another, quoted so that nothing is taken for an operator.
 fn postgres_query(search: &SearchQuery) -> String {
     let term = |term: &SearchTerm| {
-        let words = term
-            .text
-            .split(|character: char| !character.is_alphanumeric())
-            .filter(|word| !word.is_empty());
-        let mut words: Vec<String> = words.map(|word| format!("'{word}'")).collect();
+        let phrase = search_marks::phrase(term);
+        let mut words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}'")).collect();
         if let (true, Some(last)) = (term.prefix, words.last_mut()) {
             last.push_str(":*");
         }
@@ -300,7 +282,7 @@ mod tests {
         );
         assert_eq!(
             postgres_query(&search),
-            "('a' <-> 'b') & ('NEAR') & ('OR') & ('col' <-> 'x':*) & !('c' <-> 'd')"
+            "('a' <-> 'b') & ('near') & ('or') & ('col' <-> 'x':*) & !('c' <-> 'd')"
         );
     }
 }

@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod prompts;
 pub mod push_urls;
 mod restriction;
+mod search_marks;
 pub mod sessions;
 pub mod signing_keys;
 pub mod taxonomies;

@@ -1,4 +1,5 @@
-//! What can be said of a text without an engine: its sentences, its word pieces, its language, whether JSON fits a schema.
+//! What can be said of a text without an engine: its sentences, its word pieces, its language, what of it a
+//! search has found, whether JSON fits a schema.
 //!
 //! Everything here is a pure function of its input: no I/O, no clock, no panic on any text. Places in a text are byte
 //! ranges into it; `engines::embedded` turns them into the character offsets that the API shows.
@@ -9,6 +10,7 @@ pub mod json_schema;
 pub mod language;
 mod letters;
 mod lines;
+pub mod matches;
 pub mod sentences;
 pub mod tokens;
 

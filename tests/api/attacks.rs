@@ -1,7 +1,7 @@
 //! Attacks by name, in groups. After each one the watch looks at everything that could have gone wrong: the status, the words
 //! of the answer, what is stored, and what was counted.
 
-use crate::support::{Answer, Request, TestApp, access::Stored, send};
+use crate::support::{Answer, Request, TestApp, database::Stored, send};
 use std::collections::BTreeMap;
 use synoptic::domain::refusals::Refusal;
 

@@ -59,7 +59,7 @@ async fn a_refresh_token_is_good_for_once() {
         )
         .await;
     let tokens = app.tokens("ann@example.org").await;
-    app.execute("UPDATE users SET state = 'disabled' WHERE email = 'ann@example.org'".to_owned())
+    app.execute("UPDATE users SET state = 'disabled' WHERE email = 'ann@example.org'")
         .await;
     watch
         .refused(

@@ -2,7 +2,7 @@
 
 use crate::{
     attacks::Watch,
-    support::{TestApp, access::Stored, send},
+    support::{TestApp, database::Stored, send},
 };
 use serde_json::{Value, json};
 use synoptic::domain::{permissions::Role, refusals::Refusal};
@@ -192,7 +192,7 @@ async fn no_secret_is_kept_for_an_idempotency_key() {
     watch.finish(SECRETS);
     let stored: Stored = app.stored().await;
     assert_eq!(stored["idempotency_keys"], "");
-    let bytes = app.database_bytes();
+    let bytes = app.database_bytes().await;
     assert!(
         !bytes.windows(14).any(|window| window == b"violet ponies "),
         "a password is stored"

@@ -119,7 +119,7 @@ async fn every_action_leaves_a_row_and_no_secret() {
         );
     }
     // Not in the trail, and nowhere else in the database.
-    let bytes = app.database_bytes();
+    let bytes = app.database_bytes().await;
     for secret in secrets {
         assert!(!trail.text.contains(&secret), "{secret} is in the trail");
         assert!(

@@ -156,6 +156,7 @@ async fn a_key_is_stored_nowhere_in_clear_and_said_nowhere() {
     assert!(!refused.text.contains(&app.key));
     assert!(
         !app.database_bytes()
+            .await
             .windows(app.key.len())
             .any(|window| window == app.key.as_bytes())
     );

@@ -11,10 +11,9 @@ use synoptic::domain::{
 const MARK: &str = "xylographquetzal";
 const WHO: &str = "wolpertinger-7311";
 
-fn holds(app: &TestApp, text: &str) -> bool {
-    app.database_bytes()
-        .windows(text.len())
-        .any(|bytes| bytes == text.as_bytes())
+async fn holds(app: &TestApp, text: &str) -> bool {
+    let bytes = app.database_bytes().await;
+    bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes())
 }
 
 /// `notes` with a document of theirs, analysed, and others around it.
@@ -47,7 +46,7 @@ fn counts(documents: u64, analyses: u64, kept_answers: u64) -> Value {
 #[tokio::test]
 async fn of_what_is_erased_not_a_word_is_left_in_the_file() {
     let app = Box::pin(with_theirs()).await;
-    assert!(holds(&app, MARK) && holds(&app, WHO));
+    assert!(holds(&app, MARK).await && holds(&app, WHO).await);
     let wish = json!({"attribute": {"path": "customer.mail", "value": WHO}});
     let erased = app.post("/api/erasures", wish.clone()).await;
     let receipt = erased.ok().body.clone();
@@ -60,7 +59,7 @@ async fn of_what_is_erased_not_a_word_is_left_in_the_file() {
     assert_eq!(receipt["selection_hmac"].as_str().unwrap().len(), 64);
     // Beginnings of words are shared in the search index.
     for text in [MARK, &MARK[4..], WHO, &WHO[4..]] {
-        assert!(!holds(&app, text), "`{text}` is in the file");
+        assert!(!holds(&app, text).await, "`{text}` is in the file");
     }
     let at = erased.header("location").unwrap().to_owned();
     assert_eq!(app.get(&at).await.ok().body, receipt);
@@ -89,7 +88,7 @@ async fn of_a_deleted_document_no_word_is_left_when_the_log_was_folded() {
         .gone();
     let app = app.restart().await;
     for text in [MARK, &MARK[4..], WHO] {
-        assert!(!holds(&app, text), "`{text}` is in the file");
+        assert!(!holds(&app, text).await, "`{text}` is in the file");
     }
 }
 

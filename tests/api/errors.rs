@@ -182,7 +182,7 @@ async fn a_body_that_breaks_off_is_malformed() {
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_told_without_its_secrets() {
     let app = TestApp::new().await;
-    app.lose_database();
+    app.lose_database().await;
     for address in ["/api/collections", "/readyz"] {
         let answer = app.get(address).await;
         answer.problem(503, "unavailable");

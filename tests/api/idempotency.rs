@@ -230,7 +230,7 @@ async fn of_a_preview_nothing_is_kept() {
         .await
         .invalid_parameter("Idempotency-Key");
     app.post(preview, body).await.ok();
-    let bytes = app.database_bytes();
+    let bytes = app.database_bytes().await;
     for marker in [b"zyxwv", b"vwxyz"] {
         assert!(!bytes.windows(5).any(|window| window == marker), "a text is stored");
     }

@@ -41,7 +41,7 @@ async fn a_key_shows_its_secret_once() {
         (&known.body["scopes"], &known.body["collections"]),
         (&key["scopes"], &json!(["notes"]))
     );
-    let bytes = app.database_bytes();
+    let bytes = app.database_bytes().await;
     assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
 }
 

@@ -8,6 +8,8 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+#[path = "../repositories/postgres.rs"]
+mod postgres;
 mod support;
 
 mod analyses;

@@ -161,7 +161,7 @@ async fn a_prompt_that_was_used_is_deleted_only_on_purpose() {
         .await;
     let analysis = format!("/api/analyses/{}", asked.ok().body["id"].as_str().unwrap());
     let used = "UPDATE analyses SET prompt_id = (SELECT id FROM prompts), prompt_version = 1";
-    app.execute(used.to_owned()).await;
+    app.execute(used).await;
     app.delete(REPLY).await.problem(409, "conflict");
     app.get(&analysis).await.ok();
     app.delete(format!("{REPLY}?with_analyses=true")).await.gone();

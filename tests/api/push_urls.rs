@@ -98,7 +98,7 @@ async fn an_address_is_shown_once_and_ends_when_it_is_revoked() {
     for (place, bytes) in [
         ("the list", list.text.clone().into_bytes()),
         ("the metrics", metrics.text.into_bytes()),
-        ("the database", app.database_bytes()),
+        ("the database", app.database_bytes().await),
     ] {
         let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
         assert!(!found, "the token is in {place}");

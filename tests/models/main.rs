@@ -7,6 +7,8 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+#[path = "../repositories/postgres.rs"]
+mod postgres;
 #[expect(dead_code, reason = "the tests of the API use more of it")]
 #[path = "../api/support/mod.rs"]
 mod support;

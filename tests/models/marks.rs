@@ -65,7 +65,7 @@ async fn no_summary_and_no_generated_text_has_a_mark() {
                 };
                 assert_eq!(text_of(&analysis), SENTENCE, "{form:?} of {path}");
             }
-            let stored = String::from_utf8_lossy(&world.database_bytes()).into_owned();
+            let stored = String::from_utf8_lossy(&world.database_bytes().await).into_owned();
             for mark in seen.lock().unwrap().iter() {
                 assert!(!stored.contains(mark.as_str()), "{form:?}: a mark is stored");
             }

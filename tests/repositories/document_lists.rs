@@ -239,6 +239,33 @@ async fn a_label_is_that_of_the_newest_classification() {
     .await;
 }
 
+/// PostgreSQL holds at most a megabyte of different words of a document.
+#[tokio::test]
+async fn a_text_of_many_different_words_is_stored_and_found() {
+    on_both(async |db| {
+        let notes = collection("notes");
+        let all = [
+            (0, "latin", "abcdefghij"),
+            (1, "cyrillic", "абвгдежзик"),
+            (2, "chinese", "𠀀𠀁𠀂𠀃𠀄𠀅𠀆𠀇𠀈𠀉"),
+        ]
+        .map(|(seconds, name, letters)| {
+            let letters: Vec<char> = letters.chars().collect();
+            let word = |number: usize| -> String {
+                let digits = [10_000, 1_000, 100, 10, 1].map(|unit| number / unit % 10);
+                digits.iter().map(|digit| letters[*digit]).collect()
+            };
+            let text: Vec<String> = (0..100_000).map(word).collect();
+            document(&notes, Some(name), seconds, &text.join(" "))
+        });
+        store(db, &notes, &all.iter().collect::<Vec<_>>()).await;
+        for (query, expected) in [("aacbb", "latin"), ("аавбб", "cyrillic"), ("𠀀𠀀𠀂𠀁𠀁", "chinese")] {
+            assert_eq!(names(db, &notes, search(query)).await, [expected], "{query}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn searches_find_the_same_on_both() {
     on_both(async |db| {
@@ -255,11 +282,11 @@ async fn searches_find_the_same_on_both() {
                 &notes,
                 Some("other"),
                 2,
-                "Late, but no delivery: shipment and shipping; e-mail me@example.org.",
+                "Late, but no delivery: shipment and shipping; e-mail me@example.org — “Übergrößen” in МОСКВА, re\u{301}sume\u{301}.",
             ),
         ];
         store(db, &notes, &all.iter().collect::<Vec<_>>()).await;
-        let cases: [(&str, &[&str]); 14] = [
+        let cases: [(&str, &[&str]); 22] = [
             ("refund", &["title", "text"]),
             ("REFUND late", &["text"]),
             ("\"late delivery\"", &["text"]),
@@ -270,6 +297,14 @@ async fn searches_find_the_same_on_both() {
             ("late -\"late delivery\"", &["other"]),
             ("AB-17", &["text"]),
             ("zürich", &["text"]),
+            ("ZURICH", &["text"]),
+            ("réfund", &["title", "text"]),
+            ("cafe", &["text"]),
+            ("ubergroßen", &["other"]),
+            ("москва", &["other"]),
+            ("résumé", &["other"]),
+            ("„Resume“", &["other"]),
+            ("orgübergrößen", &[]),
             ("e-mail", &["other"]),
             ("refund | shipping", &[]),
             ("refund & ! ( ) : * < > ' \\", &["title", "text"]),

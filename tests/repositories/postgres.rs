@@ -26,15 +26,19 @@ pub fn address_of(database: &str) -> String {
 /// The address of a new empty database.
 pub async fn new_database() -> String {
     let name = format!("test_{}", Uuid::now_v7().simple());
+    execute(format!("CREATE DATABASE {name}")).await.unwrap();
+    address_of(&name)
+}
+
+/// Executes a statement that is of no database.
+pub async fn execute(statement: String) -> sqlx::Result<()> {
     let mut connection = PgConnection::connect(&address_of("postgres"))
         .await
         .expect("the PostgreSQL server answers");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
         .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    address_of(&name)
+        .await?;
+    connection.close().await
 }
 
 /// A running server; it ends when this end of its standard input is closed, however the tests end.

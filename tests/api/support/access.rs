@@ -3,7 +3,6 @@
 use super::{ADMIN, Answer, Request, TestApp, send};
 use poem::http::header::SET_COOKIE;
 use serde_json::{Value, json};
-use sqlx::{Connection, SqliteConnection};
 use std::{collections::BTreeMap, time::Duration};
 use synoptic::domain::{
     Timestamp,
@@ -12,7 +11,6 @@ use synoptic::domain::{
     principal::{Actor, Reach},
     users::{User, UserFields, UserState},
 };
-use tokio::sync::OnceCell;
 
 /// The password of everybody whom a test makes.
 pub const PASSWORD: &str = "nineteen quiet herons by the weir";
@@ -33,9 +31,6 @@ pub struct Browser {
     /// The value of the cookie of its device.
     pub device: String,
 }
-
-/// What is stored, by table.
-pub type Stored = BTreeMap<String, String>;
 
 impl TestApp {
     pub fn let_pass(&self, time: Duration) {
@@ -114,41 +109,6 @@ impl TestApp {
         });
         counts.collect()
     }
-
-    /// Every row of every table, apart from when something was last used.
-    pub async fn stored(&self) -> Stored {
-        static QUESTION: OnceCell<String> = OnceCell::const_new();
-        let address = format!("sqlite:{}", self.folder.0.join("synoptic.db").display());
-        let mut database = SqliteConnection::connect(&address).await.unwrap();
-        let question = QUESTION.get_or_init(|| everything(&address)).await;
-        let rows: Vec<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(question.clone()))
-            .fetch_all(&mut database)
-            .await
-            .unwrap();
-        database.close().await.unwrap();
-        rows.into_iter().collect()
-    }
-}
-
-/// A question that is answered with the name of each table and its rows as one text.
-async fn everything(address: &str) -> String {
-    let mut database = SqliteConnection::connect(address).await.unwrap();
-    let columns: Vec<(String, String)> = sqlx::query_as(
-        "SELECT t.name, group_concat('quote(\"' || c.name || '\")', ' || '','' || ')
-         FROM pragma_table_list t, pragma_table_info(t.name) c
-         WHERE t.type = 'table' AND t.schema = 'main' AND t.name NOT LIKE 'sqlite_%' AND c.name <> 'last_used_at'
-         GROUP BY t.name",
-    )
-    .fetch_all(&mut database)
-    .await
-    .unwrap();
-    database.close().await.unwrap();
-    let tables = columns.iter().map(|(table, row)| {
-        format!(
-            "SELECT '{table}', coalesce((SELECT group_concat(row, char(10)) FROM (SELECT {row} AS row FROM \"{table}\" ORDER BY 1)), '')"
-        )
-    });
-    tables.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 impl Tokens {

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod answer;
 pub mod background;
+pub mod database;
 pub mod forge;
 pub mod replica;
 pub mod schema;
@@ -12,6 +13,7 @@ pub mod world;
 
 pub use answer::Answer;
 
+use database::{Database, Stored};
 use poem::{
     Body, Endpoint, EndpointExt, Response,
     endpoint::BoxEndpoint,
@@ -19,8 +21,7 @@ use poem::{
     test::{TestClient, TestRequestBuilder},
 };
 use serde_json::Value;
-use sqlx::Connection;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use synoptic::{
     app::App,
     config::{Config, DatabaseUrl},
@@ -31,7 +32,6 @@ use synoptic::{
     },
 };
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
 /// When tests take place, until they let time go on.
 const MORNING: &str = "2026-03-01T08:00:00Z";
@@ -48,8 +48,9 @@ pub struct TestApp {
     pub clock: Clock,
     pub server: Server,
     client: TestClient<Server>,
+    // Closed before its database goes.
     app: Box<App>,
-    folder: Folder,
+    database: Database,
 }
 
 impl TestApp {
@@ -61,20 +62,20 @@ impl TestApp {
     /// An empty server whose configuration is changed first.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         static EMPTY: OnceCell<Template> = OnceCell::const_new();
-        Self::over(EMPTY.get_or_init(|| Box::pin(Template::make(false))).await, change).await
+        let template = EMPTY.get_or_init(|| Box::pin(Template::make(false))).await;
+        Self::over(template.copy().await, change).await
     }
 
     /// A server with the sample data of `serve --demo`.
     pub async fn demo() -> Self {
         static DEMO: OnceCell<Template> = OnceCell::const_new();
-        Self::over(DEMO.get_or_init(|| Box::pin(Template::make(true))).await, |_| {}).await
+        let template = DEMO.get_or_init(|| Box::pin(Template::make(true))).await;
+        Self::over(template.copy().await, |_| {}).await
     }
 
-    async fn over(template: &Template, change: impl FnOnce(&mut Config)) -> Self {
-        let folder = Folder::new();
-        let file = folder.0.join("synoptic.db");
-        std::fs::write(&file, &template.database).unwrap();
-        let mut config = config(&file);
+    async fn over(template: Template, change: impl FnOnce(&mut Config)) -> Self {
+        let Template { database, key, token } = template;
+        let mut config = config(&database);
         change(&mut config);
         let clock = Clock::fixed(time(MORNING));
         let app = Box::new(Box::pin(App::build(config, clock.clone())).await.unwrap());
@@ -83,13 +84,13 @@ impl TestApp {
         let services = app.services.clone();
         Self {
             services,
-            key: template.key.clone(),
-            token: template.token.clone(),
+            key,
+            token,
             clock,
             server,
             client,
             app,
-            folder,
+            database,
         }
     }
 
@@ -178,7 +179,7 @@ impl TestApp {
                 app,
                 key,
                 token,
-                folder,
+                database,
                 server,
                 client,
                 services,
@@ -187,35 +188,32 @@ impl TestApp {
             // Closing waits for everything that can still ask for work to be done.
             drop((server, client, services));
             Box::pin(app.close()).await;
-            let database = std::fs::read(folder.0.join("synoptic.db")).unwrap();
-            Self::over(&Template { database, key, token }, change).await
+            Self::over(Template { database, key, token }, change).await
         })
     }
 
     /// Takes the database away from under the server, which must not have read from it before.
-    pub fn lose_database(&self) {
-        std::fs::remove_dir_all(&self.folder.0).unwrap();
+    pub async fn lose_database(&self) {
+        self.database.lose().await;
     }
 
     /// Changes the database behind the server's back.
-    pub async fn execute(&self, statement: String) {
-        self.try_execute(&statement).await.unwrap();
+    pub async fn execute(&self, statement: &str) {
+        self.try_execute(statement).await.unwrap();
     }
 
     pub async fn try_execute(&self, statement: &str) -> sqlx::Result<()> {
-        let file = self.folder.0.join("synoptic.db");
-        let address = format!("sqlite:{}", file.display());
-        let mut connection = sqlx::SqliteConnection::connect(&address).await?;
-        let statement = sqlx::AssertSqlSafe(statement.to_owned());
-        let done = sqlx::raw_sql(statement).execute(&mut connection).await;
-        connection.close().await?;
-        done.map(drop)
+        self.database.execute(statement).await
     }
 
     /// Everything that is stored.
-    pub fn database_bytes(&self) -> Vec<u8> {
-        let files = ["synoptic.db", "synoptic.db-wal"].map(|name| std::fs::read(self.folder.0.join(name)));
-        files.into_iter().flatten().flatten().collect()
+    pub async fn database_bytes(&self) -> Vec<u8> {
+        self.database.bytes().await
+    }
+
+    /// Every row of every table, apart from when something was last used.
+    pub async fn stored(&self) -> Stored {
+        self.database.stored().await
     }
 }
 
@@ -247,9 +245,9 @@ pub fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// A migrated database in memory, made once per test process, and the key that it knows.
+/// A migrated database, and the key and the admin's token that it knows.
 struct Template {
-    database: Vec<u8>,
+    database: Database,
     key: String,
     token: String,
 }
@@ -259,9 +257,10 @@ pub const ADMIN: (&str, &str) = ("admin@example.org", "seven green bicycles in t
 
 impl Template {
     async fn make(with_demo: bool) -> Self {
-        let folder = Folder::new();
-        let file = folder.0.join("template.db");
-        let app = App::build(config(&file), Clock::fixed(time(MORNING))).await.unwrap();
+        let database = Database::new().await;
+        let app = App::build(config(&database), Clock::fixed(time(MORNING)))
+            .await
+            .unwrap();
         let everything = ApiKeyFields {
             scopes: Scopes::ALL,
             ..ApiKeyFields::named("test").unwrap()
@@ -277,35 +276,26 @@ impl Template {
         if with_demo {
             demo::load(&app.services).await.unwrap();
         }
-        // Closing folds the write-ahead log into the file.
+        // Closing folds the write-ahead log into the file, and ends the connections.
         Box::pin(app.close()).await;
         Self {
-            database: std::fs::read(&file).unwrap(),
+            database,
             key: secret.reveal().to_owned(),
             token,
         }
     }
+
+    async fn copy(&self) -> Self {
+        Self {
+            database: self.database.copy().await,
+            key: self.key.clone(),
+            token: self.token.clone(),
+        }
+    }
 }
 
-fn config(file: &std::path::Path) -> Config {
+fn config(database: &Database) -> Config {
     let mut config = Config::default();
-    config.database.url = DatabaseUrl::new(format!("sqlite:{}", file.display()));
+    config.database.url = DatabaseUrl::new(database.url());
     config
-}
-
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("synoptic-api-{}", Uuid::now_v7()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -20,7 +20,7 @@ impl TestApp {
 
     /// With a configuration of its own.
     pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Replica {
-        let mut config = config(&self.folder.0.join("synoptic.db"));
+        let mut config = config(&self.database);
         change(&mut config);
         let app = App::build(config, self.clock.clone()).await.unwrap();
         let server: Server = Arc::new(app.endpoint().unwrap().boxed());

@@ -7,11 +7,12 @@ use synoptic::{
         Error,
         analyses::{Analysis, AnalysisFilter, SharedAnalysis},
         answers::SummaryOptions,
+        api_keys::ApiKeyFields,
         collections::{Collection, CollectionFields},
         documents::{Attributes, Document, DocumentFields},
-        identifiers::{AnalysisId, ApiKeyId, UserId},
+        identifiers::AnalysisId,
         paging::PageRequest,
-        permissions::Scopes,
+        permissions::{Role, Scopes},
         principal::{Actor, Principal, PrincipalId, Reach},
         text_fields::NameOrId,
     },
@@ -57,24 +58,24 @@ impl World {
             stored.unwrap().0
         };
         let (memo, note) = (store(&secret, SECRET).await, store(&notes, NOTE).await);
-        let (mine, theirs, person) = (ApiKeyId::generate(), ApiKeyId::generate(), UserId::generate());
-        for id in [mine, theirs] {
-            let id = id.0.simple();
-            app.execute(format!(
-                "INSERT INTO api_keys (id, name, prefix, hash, created_at) VALUES (x'{id}', 'k', 'syn_', x'{id}{id}', '')"
-            ))
-            .await;
-        }
-        app.execute(format!(
-            "INSERT INTO users (id, email, name, role, state, all_collections, version, created_at, updated_at)
-             VALUES (x'{}', 'someone@example.com', '', 'editor', 'active', 0, 1, '', '')",
-            person.0.simple()
-        ))
-        .await;
         let reach = Reach::only([notes.id]);
+        let mut keys = Vec::new();
+        for name in ["mine", "theirs"] {
+            let made = app
+                .services
+                .api_keys
+                .create(&operator, ApiKeyFields::named(name).unwrap())
+                .await;
+            keys.push(made.unwrap().0.row.id);
+        }
+        let person = app
+            .user("someone@example.com", Role::Editor, reach.clone())
+            .await
+            .row
+            .id;
         Self {
-            mine: actor(PrincipalId::Key(mine), reach.clone()),
-            theirs: actor(PrincipalId::Key(theirs), reach.clone()),
+            mine: actor(PrincipalId::Key(keys[0]), reach.clone()),
+            theirs: actor(PrincipalId::Key(keys[1]), reach.clone()),
             person: actor(PrincipalId::User(person), reach),
             app,
             operator,

@@ -1,0 +1,1 @@
+-- PostgreSQL's search words change; SQLite's index has them so since it was made.
