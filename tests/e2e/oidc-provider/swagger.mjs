@@ -46,13 +46,30 @@ function turn(id) {
     return /^(create|put|update|rotate)/.test(name) ? 1 : 0;
 }
 
+/** Shows the operations of one part of the page, or of none: each click draws anew what is shown, and all of them take seconds. */
+async function show(part) {
+    const schemas = page.locator(".models.is-open .models-control");
+    if ((await schemas.count()) > 0) await schemas.click();
+    const open = page.locator(".opblock-tag-section.is-open .opblock-tag");
+    while ((await open.count()) > 0) await open.first().click();
+    if (part) await page.locator(`[id="${part}"]`).click();
+}
+
 try {
     await authorize(admin);
-    const ids = await page.locator(".opblock").evaluateAll((blocks) => blocks.map((block) => block.id));
-    ids.sort((one, other) => turn(one) - turn(other));
+    const operations = await page.locator(".opblock").evaluateAll((blocks) =>
+        blocks.map((block) => ({ id: block.id, part: block.closest(".opblock-tag-section").querySelector(".opblock-tag").id })),
+    );
+    operations.sort((one, other) => turn(one.id) - turn(other.id));
     const statuses = {};
-    for (const id of ids) {
-        if (turn(id) >= 3) await authorize(viewer);
+    let shown;
+    for (const { id, part } of operations) {
+        if (turn(id) >= 3) {
+            await authorize(viewer);
+            shown = undefined;
+        }
+        if (shown !== part) await show(part);
+        shown = part;
         const block = page.locator(`[id="${id}"]`);
         await block.locator(".opblock-summary-control").click();
         await block.locator(".btn.execute").click();
