@@ -28,10 +28,11 @@ impl OperationsApi {
 
     /// Whether requests can be served
     ///
-    /// Asks the database. Answers 503 while it cannot be reached: send requests elsewhere.
+    /// Reads from the database and writes to it. Answers 503 while it cannot be reached, or only be read, as when the disk is full:
+    /// send requests elsewhere.
     #[oai(path = "/readyz", method = "get", operation_id = "readyz")]
     async fn readyz(&self) -> Result<Json<Health>, ApiError> {
-        self.0.check_ready().await?;
+        self.0.readiness.check().await?;
         Ok(Json(well()))
     }
 }

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod prompts;
 pub mod push_urls;
+pub mod readiness;
 mod restriction;
 mod search_marks;
 pub mod sessions;

@@ -42,6 +42,7 @@ mod over_budget;
 pub mod prompts;
 pub mod push_urls;
 mod reach;
+mod readiness;
 pub mod recognition;
 mod records;
 pub mod regular;
@@ -69,9 +70,9 @@ use self::{
     collections::Collections, delivering::Delivering, documents::Documents, erasures::Erasures, evictions::Evictions,
     exports::Exports, flights::Flights, generations::Generations, idempotency::Idempotency, imports::Imports,
     job_work::JobWork, jobs::Jobs, oidc::Oidc, oidc_rules::Setup, prompts::Prompts, push_urls::PushUrls,
-    recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn, signing_keys::SigningKeys,
-    spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users, webhooks::Webhooks, work::WorkQueue,
-    writer::Writer,
+    readiness::Readiness, recognition::Recognition, regular::Regular, sessions::Sessions, sign_in::SignIn,
+    signing_keys::SigningKeys, spending::Spending, taxonomies::Taxonomies, usage::UsageReports, users::Users,
+    webhooks::Webhooks, work::WorkQueue, writer::Writer,
 };
 use crate::{
     cache::AnswerCache,
@@ -121,6 +122,8 @@ pub struct All {
     pub oidc: Option<Oidc>,
     pub prompts: Prompts,
     pub push_urls: PushUrls,
+    /// Whether requests can be answered now.
+    pub readiness: Readiness,
     pub recognition: Recognition,
     /// What is done from time to time.
     pub regular: Regular,
@@ -242,6 +245,7 @@ impl Services {
             exports,
             imports,
             idempotency: Idempotency::new(db.clone(), clock.clone()),
+            readiness: Readiness::new(db.clone(), clock.clone()),
             sessions: Sessions::new(db.clone(), clock.clone(), recognition.clone()),
             oidc,
             prompts,
@@ -265,15 +269,6 @@ impl Services {
     /// When the database does not answer.
     pub async fn follow_evictions(&self) -> Result<()> {
         self.evictions.follow(&self.db).await
-    }
-
-    /// Whether requests can be answered now: the database takes a question.
-    ///
-    /// # Errors
-    /// What the database said.
-    pub async fn check_ready(&self) -> Result<()> {
-        let mut tx = self.db.read().await?;
-        crate::repositories::api_keys::count_live(&mut tx).await.map(drop)
     }
 }
 

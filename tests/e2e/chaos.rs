@@ -1,4 +1,5 @@
-//! Servers are killed at random while documents arrive and are analysed: what was acknowledged is there, and nothing is there twice.
+//! Servers are killed at random while documents arrive and are analysed, and PostgreSQL has its connections cut and crashes: what was
+//! acknowledged is there, and nothing is there twice.
 //!
 //! `SYNOPTIC_CHAOS_DOCUMENTS` and `SYNOPTIC_CHAOS_KILLS` make it longer, `SYNOPTIC_CHAOS_SEED` repeats a run.
 
@@ -9,6 +10,7 @@
 
 use crate::{
     models::Database,
+    outages::control,
     postgres,
     process::{Server, request, try_http},
 };
@@ -64,9 +66,12 @@ fn chaos(kind: Database) {
     println!("SYNOPTIC_CHAOS_SEED={seed}");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let url = match kind {
-        Database::Sqlite => format!("sqlite:{}", folder.path().join("synoptic.db").display()),
-        Database::Postgres => runtime.block_on(postgres::new_database()),
+    // One of its own, which keeps what it has acknowledged when it crashes.
+    let postgres = matches!(kind, Database::Postgres)
+        .then(|| postgres::Server::start("-c listen_addresses='' -c synchronous_commit=on"));
+    let url = match &postgres {
+        None => format!("sqlite:{}", folder.path().join("synoptic.db").display()),
+        Some(postgres) => postgres.address_of("postgres"),
     };
     let config = format!("[limits]\nprincipal_per_second = 0\n[database]\nurl = \"{url}\"\n");
     fs::write(folder.path().join("synoptic.toml"), config).unwrap();
@@ -109,8 +114,10 @@ fn chaos(kind: Database) {
                 thread::sleep(Duration::from_millis(5));
             }
             thread::sleep(Duration::from_millis(random.random_range(0..40)));
-            if matches!(kind, Database::Postgres) && random.random_bool(0.3) {
-                runtime.block_on(execute(&url, CUT));
+            match (&postgres, kill % 3) {
+                (Some(_), 1) => runtime.block_on(execute(&url, CUT)),
+                (Some(postgres), 2) => control(postgres, "-m immediate -w restart"),
+                _ => {}
             }
             let which = random.random_range(0..servers.len());
             let mut server = servers[which].lock().unwrap();

@@ -20,6 +20,7 @@ mod long_texts;
 mod models;
 mod money;
 mod oidc;
+mod outages;
 #[path = "../repositories/postgres.rs"]
 mod postgres;
 mod process;

@@ -95,6 +95,11 @@ impl Server {
         self.output.lock().unwrap().clone()
     }
 
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     /// The key that was printed, if one was.
     pub fn key(&self) -> Option<String> {
         let output = self.output();
