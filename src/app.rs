@@ -2,8 +2,8 @@
 
 use crate::{
     cache::AnswerCache,
-    config::{self, Auth, Config, Database, SslMode},
-    db::{self, Db, Migrations, PgSslMode, Pool, PostgresSettings},
+    config::{self, Auth, Config, Database, DatabaseUrl, SslMode},
+    db::{self, Copied, Db, Migrations, PgSslMode, Pool, PostgresSettings},
     domain::Clock,
     engines::router::Router,
     http,
@@ -41,6 +41,11 @@ pub struct App {
 
 /// Connects to the database as it is configured; changes nothing there.
 async fn connect(settings: &Database) -> Result<Db> {
+    let (pool, postgres) = connecting(settings);
+    Db::connect_with(settings.url.reveal(), pool, &postgres).await
+}
+
+fn connecting(settings: &Database) -> (Pool, PostgresSettings) {
     let pool = Pool {
         connections: settings.connections.max(1),
         acquire_timeout: Duration::from_secs(settings.acquire_seconds),
@@ -61,7 +66,7 @@ async fn connect(settings: &Database) -> Result<Db> {
         }),
         ssl_root_cert: settings.ssl_root_cert.clone(),
     };
-    Db::connect_with(settings.url.reveal(), pool, &postgres).await
+    (pool, postgres)
 }
 
 fn check_migrated(migrations: &Migrations) -> Result<()> {
@@ -116,6 +121,20 @@ pub async fn back_up(settings: &Database, to: &Path) -> Result<u64> {
 /// As there.
 pub async fn restore(settings: &Database, from: &Path, replace: bool) -> Result<Option<PathBuf>> {
     db::restore(from, settings.url.reveal(), replace).await
+}
+
+/// See [`db::copy`]. Both are reached as the settings say, but may take as long as they need.
+///
+/// # Errors
+/// As there.
+pub async fn copy(settings: &Database, to: &DatabaseUrl) -> Result<Copied> {
+    let (pool, postgres) = connecting(settings);
+    let patient = PostgresSettings {
+        statement_timeout: Duration::ZERO,
+        idle_transaction_timeout: Duration::ZERO,
+        ..postgres
+    };
+    Box::pin(db::copy(settings.url.reveal(), to.reveal(), pool, &patient)).await
 }
 
 impl App {

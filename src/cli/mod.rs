@@ -4,6 +4,7 @@ mod arguments;
 mod backup;
 mod classify;
 mod config;
+mod db;
 mod export;
 mod import;
 mod keys;
@@ -71,6 +72,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put a backup where the database is.
     Restore(backup::RestoreArgs),
+    /// Copy everything from one database into another.
+    Db(db::DbArgs),
     /// Print who may do what, as Markdown.
     Permissions,
     /// Print the configuration in force, with secrets hidden.
@@ -127,6 +130,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate(args) => on_runtime(migrate::run(args, load(None, None)?.database)),
         Command::Backup(args) => on_runtime(backup::back_up(args, load(None, None)?.database)),
         Command::Restore(args) => on_runtime(backup::restore(args, load(None, None)?.database)),
+        Command::Db(args) => on_runtime(db::run(args, load(None, None)?.database)),
         Command::Permissions => permissions::run(),
         Command::Summarize(args) => summarize::run(args),
         Command::Classify(args) => classify::run(args),

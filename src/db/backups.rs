@@ -1,7 +1,7 @@
 //! Copies of a SQLite database: taken while servers use it, checked, and put in the place of another. PostgreSQL has tools of its
 //! own for that.
 
-use super::migrate::migrations_of;
+use super::{connect::sqlite_file, migrate::migrations_of};
 use anyhow::{Context, Result, bail, ensure};
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
@@ -10,7 +10,6 @@ use sqlx::{
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
@@ -182,9 +181,7 @@ fn file_of(url: &str) -> Result<PathBuf> {
         url.starts_with("sqlite:"),
         "PostgreSQL is backed up and restored by its own programs, `pg_dump` and `pg_restore`: docs/backups.md has the commands"
     );
-    let options = SqliteConnectOptions::from_str(url)
-        .with_context(|| format!("`{url}` is not a SQLite address; one is `sqlite:synoptic.db`"))?;
-    Ok(options.get_filename().to_owned())
+    sqlite_file(url)
 }
 
 fn beside(file: &Path, extension: &str) -> PathBuf {

@@ -4,12 +4,16 @@ use super::{
     Db,
     postgres::{self, PostgresSettings},
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use sqlx::{
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 /// How many connections, and how long to wait for one.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +24,8 @@ pub struct Pool {
 
 /// How long a SQLite writer waits for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many rows are read ahead, where rows may be large.
+const FEW_ROWS: usize = 8;
 /// A reader's page cache in KiB; negative in SQLite's pragma. Small, as the operating system caches the file too.
 const CACHE_KIB: &str = "-2000";
 
@@ -57,9 +63,44 @@ impl Db {
     }
 }
 
+/// Opens what is there already, and changes nothing of it: neither its file nor how SQLite keeps its log.
+pub(super) async fn only_for_reading(url: &str, pool: Pool, settings: &PostgresSettings) -> anyhow::Result<Db> {
+    if !url.starts_with("sqlite:") {
+        return Db::connect_with(url, pool, settings).await;
+    }
+    let file = sqlite_file(url)?;
+    ensure!(file.exists(), "there is no database `{}`", file.display());
+    let options = sqlite_options(url)?
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(FEW_ROWS);
+    let readers = SqlitePoolOptions::new()
+        .test_before_acquire(false)
+        .max_connections(1)
+        .acquire_timeout(pool.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .with_context(|| format!("the database file `{}` cannot be opened", file.display()))?;
+    let writer = readers.clone();
+    Ok(Db::Sqlite { writer, readers })
+}
+
+/// The file of a SQLite address.
+pub(super) fn sqlite_file(url: &str) -> anyhow::Result<PathBuf> {
+    Ok(sqlite_options(url)?.get_filename().to_owned())
+}
+
+fn sqlite_options(url: &str) -> anyhow::Result<SqliteConnectOptions> {
+    ensure!(url.starts_with("sqlite:"), "this is no address of SQLite");
+    SqliteConnectOptions::from_str(url)
+        .with_context(|| format!("`{url}` is not a SQLite address; one is `sqlite:synoptic.db`"))
+}
+
 async fn connect_sqlite(url: &str, pool: Pool) -> anyhow::Result<Db> {
-    let options = SqliteConnectOptions::from_str(url)
-        .with_context(|| format!("`{url}` is not a SQLite address; one is `sqlite:synoptic.db`"))?
+    let options = sqlite_options(url)?
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)

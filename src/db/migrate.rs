@@ -1,6 +1,6 @@
 //! Brings a database to the newest schema. Migrations go forward only and come in pairs, one folder a database.
 
-use super::{Db, postgres::for_migrating};
+use super::{Db, Tx, postgres::for_migrating};
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
@@ -70,6 +70,14 @@ impl Db {
 /// The same of one SQLite file.
 pub(super) async fn migrations_of(connection: &mut SqliteConnection) -> anyhow::Result<Migrations> {
     Migrations::new(sqlx::query_scalar(APPLIED).fetch_all(connection).await, &SQLITE)
+}
+
+/// The same within a transaction.
+pub(super) async fn migrations_in(tx: &mut Tx) -> anyhow::Result<Migrations> {
+    match tx {
+        Tx::Sqlite(open) => migrations_of(open).await,
+        Tx::Postgres(open) => Migrations::new(sqlx::query_scalar(APPLIED).fetch_all(&mut **open).await, &POSTGRES),
+    }
 }
 
 impl Migrations {

@@ -3,12 +3,14 @@
 
 mod backups;
 mod connect;
+mod copying;
 mod errors;
 mod migrate;
 mod postgres;
 
 pub use backups::{back_up, restore};
 pub use connect::Pool;
+pub use copying::{Copied, CopiedTable, copy};
 pub use errors::{is_contention, is_fault_of_data, map_error};
 pub use migrate::{Migrations, Pending};
 pub use postgres::PostgresSettings;

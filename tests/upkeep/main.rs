@@ -8,10 +8,12 @@
 )]
 
 mod backups;
+mod copying;
 mod limits;
 mod migrating;
 #[path = "../repositories/postgres.rs"]
 mod postgres;
+mod sample_rows;
 
 use std::{path::PathBuf, time::Duration};
 use synoptic::{
