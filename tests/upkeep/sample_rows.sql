@@ -37,6 +37,7 @@ INSERT INTO jobs VALUES
     (@id17, 'export', @id04, 'running', '{}', 0, 9, 0, 1, 2, 3, 'user', NULL, @id01, NULL, @at01, NULL, @at02, NULL);
 -- Held by a server that is not there.
 INSERT INTO work VALUES (@id18, @id15, @id16, @id06, 'import', NULL, @json, 'running', @at09, 1, @id19, NULL, NULL, @id11, @at01, NULL);
+INSERT INTO readiness VALUES (1, @at01);
 INSERT INTO workers VALUES (@id20, 'here', 1, 'all', '0', '[]', @at01, @at02);
 INSERT INTO schedules (name, due_at, outcome) VALUES (@odd, @at03, '');
 INSERT INTO webhooks VALUES

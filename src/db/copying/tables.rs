@@ -8,9 +8,9 @@ use crate::db::Tx;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 
-/// What belongs to the servers of one database and means nothing in another: who of them is running, and what their caches are to
-/// forget.
-pub(super) const NOT_CARRIED: [&str; 2] = ["workers", "evictions"];
+/// What belongs to the servers of one database and means nothing in another: who of them is running, what their caches are to
+/// forget, and when they last found that they can write.
+pub(super) const NOT_CARRIED: [&str; 3] = ["workers", "evictions", "readiness"];
 /// Row numbers that only the full-text index of SQLite refers to: each database gives its own.
 const GIVEN_ANEW: [(&str, &str); 1] = [("documents", "seq")];
 
