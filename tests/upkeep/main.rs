@@ -9,6 +9,7 @@
 
 mod backups;
 mod copying;
+mod encryption;
 mod limits;
 mod migrating;
 #[path = "../repositories/postgres.rs"]
@@ -37,8 +38,12 @@ impl Folder {
         Self(folder)
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     fn url(&self, name: &str) -> String {
-        format!("sqlite:{}", self.0.join(name).display())
+        format!("sqlite:{}", self.path(name).display())
     }
 }
 
