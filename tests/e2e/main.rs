@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod burst;
 mod chaos;
 mod files;
 mod folder;

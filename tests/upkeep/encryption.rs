@@ -58,9 +58,11 @@ async fn connect(host: &str, port: u16, mode: PgSslMode, root: Option<PathBuf>) 
         .await
         .map_err(|error| format!("{error:#}"))?;
     let mut tx = db.read().await.unwrap();
-    let is_encrypted = on!(&mut tx, |c| sqlx::query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-        .fetch_one(c)
-        .await)
+    let is_encrypted = on!(&mut tx, |c| sqlx::query_scalar(
+        "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    )
+    .fetch_one(c)
+    .await)
     .unwrap();
     drop(tx);
     db.close().await;
@@ -78,8 +80,13 @@ async fn only_a_server_that_the_named_authority_vouches_for_is_believed() {
     });
     let (_server, port) = start(&ours, &folder);
     for mode in [PgSslMode::VerifyFull, PgSslMode::VerifyCa] {
-        assert_eq!(connect("localhost", port, mode, Some(ours_file.clone())).await, Ok(true));
-        let refused = connect("localhost", port, mode, Some(other_file.clone())).await.unwrap_err();
+        assert_eq!(
+            connect("localhost", port, mode, Some(ours_file.clone())).await,
+            Ok(true)
+        );
+        let refused = connect("localhost", port, mode, Some(other_file.clone()))
+            .await
+            .unwrap_err();
         assert!(refused.contains("certificate"), "{refused}");
         // Nobody known to Mozilla vouches for it.
         let refused = connect("localhost", port, mode, None).await.unwrap_err();
@@ -89,7 +96,10 @@ async fn only_a_server_that_the_named_authority_vouches_for_is_believed() {
     let elsewhere = connect("127.0.0.1", port, PgSslMode::VerifyFull, Some(ours_file.clone())).await;
     let refused = elsewhere.unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
-    assert_eq!(connect("127.0.0.1", port, PgSslMode::VerifyCa, Some(ours_file)).await, Ok(true));
+    assert_eq!(
+        connect("127.0.0.1", port, PgSslMode::VerifyCa, Some(ours_file)).await,
+        Ok(true)
+    );
     assert_eq!(connect("127.0.0.1", port, PgSslMode::Require, None).await, Ok(true));
     assert_eq!(connect("127.0.0.1", port, PgSslMode::Disable, None).await, Ok(false));
 }
