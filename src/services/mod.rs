@@ -273,7 +273,7 @@ impl Services {
     /// What the database said.
     pub async fn check_ready(&self) -> Result<()> {
         let mut tx = self.db.read().await?;
-        crate::repositories::api_keys::count_live(&mut tx).await.map(drop)
+        crate::repositories::api_keys::any_live(&mut tx).await.map(drop)
     }
 }
 
