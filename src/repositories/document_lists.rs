@@ -102,7 +102,8 @@ where
              FROM documents_fts CROSS JOIN documents d ON d.seq = documents_fts.rowid"
         )),
         (Some(search), Dialect::Postgres) => query
-            .push("CAST(ts_rank_cd('{0.25, 0.25, 0.25, 1.0}', d.words, asked.words) AS DOUBLE PRECISION) AS rank ")
+            // Divided by the length of the document, as BM25 does in its way.
+            .push("CAST(ts_rank_cd('{0.25, 0.25, 0.25, 1.0}', d.words, asked.words, 2) AS DOUBLE PRECISION) AS rank ")
             .push("FROM documents d CROSS JOIN (SELECT to_tsquery('simple', ")
             .push_bind(postgres_query(search))
             .push(") AS words) AS asked"),
