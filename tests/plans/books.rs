@@ -23,6 +23,11 @@ const SUM: May = May::Matches("a sum is over everything that was asked for");
 const MINE: May = May::Matches("budgets are few of each key, person and collection, and are put into their order");
 
 pub async fn look(plans: &mut Plans, db: &Db) {
+    limits(plans, db).await;
+    ledger(plans, db).await;
+}
+
+async fn limits(plans: &mut Plans, db: &Db) {
     let mut tx = db.write().await.unwrap();
     let (key, user, collection) = (ApiKeyId(id('k', 7)), UserId(id('u', 7)), CollectionId(id('c', 1)));
     let budget = BudgetId(id('b', 7));
@@ -91,6 +96,11 @@ pub async fn look(plans: &mut Plans, db: &Db) {
     );
     look!(plans, tx, "windows written", holds::put_windows(&mut tx, &windows));
     look!(plans, tx, "old windows", holds::forget_windows(&mut tx, at(0)));
+}
+
+async fn ledger(plans: &mut Plans, db: &Db) {
+    let mut tx = db.write().await.unwrap();
+    let (key, user, collection) = (ApiKeyId(id('k', 7)), UserId(id('u', 7)), CollectionId(id('c', 1)));
     let groups = [
         BTreeSet::new(),
         BTreeSet::from([UsageGroup::Day]),

@@ -21,6 +21,7 @@ use synoptic::{
 pub async fn look(plans: &mut Plans, db: &Db) {
     taking_up(plans, db).await;
     regular(plans, db).await;
+    caches(plans, db).await;
     erasing(plans, db).await;
 }
 
@@ -208,6 +209,10 @@ async fn regular(plans: &mut Plans, db: &Db) {
         "files that are not written on",
         exports::never_ready(&mut tx, 50)
     );
+}
+
+async fn caches(plans: &mut Plans, db: &Db) {
+    let mut tx = db.write().await.unwrap();
     look!(plans, tx, "newest evictions", evictions::newest(&mut tx, 50));
     look!(plans, tx, "evictions since", evictions::since(&mut tx, 4_990));
     look!(plans, tx, "evictions", evictions::of(&mut tx, &[1, 2]));

@@ -279,6 +279,12 @@ async fn rows(plans: &mut Plans, db: &Db) {
     look!(
         plans,
         tx,
+        "whether one is there by external ids",
+        documents::any_of_external_ids(&mut tx, collection, &names)
+    );
+    look!(
+        plans,
+        tx,
         "documents by external ids",
         documents::find_by_external_ids(&mut tx, collection, &names)
     );

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -124,12 +125,12 @@ impl Plans {
                     let lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
                     let names = tables(statement);
                     wrong.extend(lines.iter().filter_map(|line| self.scan_of(line, &names, statement)));
-                    seen += &format!("{statement}\n  {}\n", lines.join("\n  "));
+                    writeln!(seen, "{statement}\n  {}", lines.join("\n  ")).unwrap();
                 }
                 if steps > MOST_STEPS && may == May::Page {
                     wrong.push(format!("takes {steps} steps"));
                 }
-                seen += &format!("  {steps} steps\n");
+                writeln!(seen, "  {steps} steps").unwrap();
             }
             Tx::Postgres(_) => {
                 let plans = notices.iter().filter_map(|notice| notice.split_once("plan:\n"));
@@ -141,16 +142,19 @@ impl Plans {
                 };
                 for plan in plans.filter(is_ours) {
                     rows += walk(&plan["Plan"], may, &mut wrong);
-                    seen += &format!(
-                        "{}\n{}",
-                        plan["Query Text"].as_str().unwrap_or_default(),
+                    let text = plan["Query Text"].as_str().unwrap_or_default();
+                    write!(
+                        seen,
+                        "{text}
+{}",
                         outline(&plan["Plan"], 1)
-                    );
+                    )
+                    .unwrap();
                 }
                 if rows > MOST_ROWS && may == May::Page {
                     wrong.push(format!("looks at {rows} rows"));
                 }
-                seen += &format!("  {rows} rows\n");
+                writeln!(seen, "  {rows} rows").unwrap();
             }
         }
         assert!(!seen.trim().is_empty(), "{name}: nothing was executed");

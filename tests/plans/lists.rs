@@ -6,7 +6,7 @@ use crate::{
     look,
 };
 use synoptic::{
-    db::{Db, Tx},
+    db::Db,
     domain::{
         analyses::{AnalysisFilter, AnalysisKind},
         audit::{Action, AuditFilter, AuditResult},
@@ -43,12 +43,11 @@ fn reaches() -> [(&'static str, Reach); 3] {
 }
 
 pub async fn look(plans: &mut Plans, db: &Db) {
-    let mut tx = db.read().await.unwrap();
-    analyses_of(plans, &mut tx).await;
-    audit_of(plans, &mut tx).await;
-    people(plans, &mut tx).await;
-    named_things(plans, &mut tx).await;
-    work(plans, &mut tx).await;
+    analyses_of(plans, db).await;
+    audit_of(plans, db).await;
+    people(plans, db).await;
+    named_things(plans, db).await;
+    work(plans, db).await;
 }
 
 fn analysis_filters() -> Vec<(&'static str, May, AnalysisFilter)> {
@@ -139,8 +138,8 @@ fn analysis_filters() -> Vec<(&'static str, May, AnalysisFilter)> {
     ]
 }
 
-async fn analyses_of(plans: &mut Plans, tx: &mut Tx) {
-    let mut tx = tx;
+async fn analyses_of(plans: &mut Plans, db: &Db) {
+    let mut tx = db.read().await.unwrap();
     for (reach_name, reach) in reaches() {
         for id_of in [
             PrincipalId::Operator,
@@ -180,8 +179,8 @@ async fn analyses_of(plans: &mut Plans, tx: &mut Tx) {
     }
 }
 
-async fn audit_of(plans: &mut Plans, tx: &mut Tx) {
-    let mut tx = tx;
+async fn audit_of(plans: &mut Plans, db: &Db) {
+    let mut tx = db.read().await.unwrap();
     let nothing = || AuditFilter {
         action: None,
         actor_id: None,
@@ -259,8 +258,8 @@ async fn audit_of(plans: &mut Plans, tx: &mut Tx) {
     }
 }
 
-async fn people(plans: &mut Plans, tx: &mut Tx) {
-    let mut tx = tx;
+async fn people(plans: &mut Plans, db: &Db) {
+    let mut tx = db.read().await.unwrap();
     let nothing = || UserFilter {
         search: None,
         role: None,
@@ -336,8 +335,8 @@ async fn people(plans: &mut Plans, tx: &mut Tx) {
     );
 }
 
-async fn named_things(plans: &mut Plans, tx: &mut Tx) {
-    let mut tx = tx;
+async fn named_things(plans: &mut Plans, db: &Db) {
+    let mut tx = db.read().await.unwrap();
     for (name, reach) in reaches() {
         for after in [None, Some(collection(100))] {
             look!(
@@ -424,8 +423,8 @@ async fn named_things(plans: &mut Plans, tx: &mut Tx) {
     );
 }
 
-async fn work(plans: &mut Plans, tx: &mut Tx) {
-    let mut tx = tx;
+async fn work(plans: &mut Plans, db: &Db) {
+    let mut tx = db.read().await.unwrap();
     let nothing = || JobFilter {
         collection: None,
         kind: None,
