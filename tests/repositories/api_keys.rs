@@ -243,9 +243,7 @@ async fn keys_are_revoked_by_name_when_they_are_nobodys_and_all_of_an_owner() {
         }
         assert!(api_keys::revoke(&mut tx, keys[2], at(1)).await.unwrap());
         api_keys::revoke_by_name(&mut tx, "another", at(2)).await.unwrap();
-        let live = api_keys::list(&mut tx, Of::Everybody, false, None, 10)
-            .await
-            .unwrap();
+        let live = api_keys::list(&mut tx, Of::Everybody, false, None, 10).await.unwrap();
         assert_eq!(live.len(), 4);
         api_keys::revoke_by_name(&mut tx, "job", at(3)).await.unwrap();
         assert_eq!(api_keys::revoke_of_owner(&mut tx, ann.id, at(4)).await.unwrap(), 1);
