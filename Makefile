@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
 
-.PHONY: test check openapi permissions bench bench-http bench-access bench-models bench-faults
+.PHONY: test check openapi permissions bench bench-http bench-access bench-models bench-faults bench-documents
 
 test: ## Install what the tests need and run every test.
 	scripts/install-test-tools.sh
@@ -38,3 +38,6 @@ bench-models: ## What Synoptic adds to calls to a model: latency, throughput of 
 
 bench-faults: ## Every documented fault of a provider, 1 000 times: outcomes, tokens booked, what is left behind.
 	cargo run --release --locked --example provider_faults -- 1000
+
+bench-documents: ## Documents stored a second, and how long lists and searches take with 10 000 and with $(DOCUMENTS), on both databases.
+	DOCUMENTS=$${DOCUMENTS:-1000000} scripts/bench/documents.sh

@@ -231,7 +231,11 @@ impl Part {
     /// The index that SQLite is to use, which does not know how many rows there are of what; PostgreSQL does.
     fn index(&self, filter: &AnalysisFilter) -> &'static str {
         match self {
-            Self::Everything => "",
+            Self::Everything => match (filter.taxonomy_id, &filter.label) {
+                (Some(_), Some(_)) => " INDEXED BY analyses_of_taxonomy_by_label",
+                (Some(_), None) => " INDEXED BY analyses_of_taxonomy",
+                (None, _) => " INDEXED BY analyses_created",
+            },
             Self::Collection(_) if filter.taxonomy_id.is_some() && filter.label.is_some() => {
                 " INDEXED BY analyses_of_collection_by_label"
             }
@@ -292,7 +296,11 @@ where
     if let Some(time) = filter.created_after {
         query.push(" AND a.created_at > ").push_bind(time);
     }
-    if let Some(time) = filter.created_before {
+    // Where a page goes on is nearer than where the list began, and SQLite begins at one of the two.
+    if let Some(time) = filter
+        .created_before
+        .filter(|time| after.is_none_or(|(page, _)| page >= *time))
+    {
         query.push(" AND a.created_at < ").push_bind(time);
     }
     if let Some((time, id)) = after {

@@ -21,7 +21,7 @@ const FIND_BY_HASH: &str = "SELECT id, name, prefix, owner_id, scopes, all_colle
      WHERE hash = $1 OR (previous_hash = $1 AND previous_until > $2)";
 const FIND: &str = "SELECT id, name, prefix, owner_id, scopes, all_collections, expires_at, last_used_at, \
      previous_until, version, created_at, revoked_at FROM api_keys WHERE id = $1";
-const COUNT_LIVE: &str = "SELECT COUNT(*) FROM api_keys WHERE revoked_at IS NULL";
+const ANY_LIVE: &str = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE revoked_at IS NULL)";
 const UPDATE: &str =
     "UPDATE api_keys SET name = $3, scopes = $4, all_collections = $5, expires_at = $6, version = version + 1
     WHERE id = $1 AND version = $2 AND revoked_at IS NULL";
@@ -114,8 +114,9 @@ pub async fn list(
     })
 }
 
-pub async fn count_live(tx: &mut Tx) -> Result<i64> {
-    on!(tx, |c| sqlx::query_scalar(COUNT_LIVE).fetch_one(c).await)
+/// Whether there is a key that is not revoked.
+pub async fn any_live(tx: &mut Tx) -> Result<bool> {
+    on!(tx, |c| sqlx::query_scalar(ANY_LIVE).fetch_one(c).await)
 }
 
 /// Changes what may be chosen, at this version. Says whether it was still there at it.

@@ -4,7 +4,7 @@ use crate::{
     db::Tx,
     domain::{
         Result,
-        audit::{AuditEntry, AuditFilter},
+        audit::{AuditEntry, AuditFilter, AuditResult},
         identifiers::AuditId,
     },
     on,
@@ -50,9 +50,12 @@ pub async fn list(tx: &mut Tx, filter: &AuditFilter, after: Option<AuditId>, lim
         if let Some(id) = &filter.target_id {
             query.push(" AND target_id = ").push_bind(id);
         }
-        if let Some(result) = filter.result {
-            query.push(" AND result = ").push_bind(result);
-        }
+        // Written out, for the index of what was refused, which is rare.
+        query.push(match filter.result {
+            None => "",
+            Some(AuditResult::Done) => " AND result = 'done'",
+            Some(AuditResult::Refused) => " AND result = 'refused'",
+        });
         if let Some(time) = filter.after {
             query.push(" AND at > ").push_bind(time);
         }

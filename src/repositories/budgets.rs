@@ -131,15 +131,19 @@ where
 pub async fn applying(tx: &mut Tx, payers: &[Payer], ids: &[BudgetId], lock: bool) -> Result<Vec<Budget>> {
     // SQLite's writers take turns anyway.
     let locking = if lock { tx.pick("", " FOR NO KEY UPDATE") } else { "" };
+    // PostgreSQL finds them by their ids when it knows those beforehand.
+    let (these, end) = tx.pick(("IN (", ")"), ("= ANY (ARRAY (", "))"));
     on!(tx, |c| {
-        let mut query = applying_query(payers, ids);
-        query.push(locking);
+        let mut query = QueryBuilder::new(select!("WHERE id "));
+        query.push(these);
+        push_applying(&mut query, payers, ids);
+        query.push(end).push(" ORDER BY id").push(locking);
         query.build_query_as().fetch_all(c).await
     })
 }
 
 /// Each part is read from its own index: one condition for all of them would have SQLite look through every budget.
-pub(super) fn applying_query<DB>(payers: &[Payer], ids: &[BudgetId]) -> QueryBuilder<DB>
+fn push_applying<DB>(query: &mut QueryBuilder<DB>, payers: &[Payer], ids: &[BudgetId])
 where
     DB: Database,
     for<'a> Uuid: Encode<'a, DB> + Type<DB>,
@@ -148,7 +152,6 @@ where
     let users = distinct(payers.iter().filter_map(|payer| payer.user.map(|id| id.0)));
     let collections = distinct(payers.iter().filter_map(|payer| payer.collection.map(|id| id.0)));
     let ids = distinct(ids.iter().map(|id| id.0));
-    let mut query = QueryBuilder::new(select!("WHERE id IN ("));
     query.push(if payers.is_empty() { NOBODYS } else { EVERYBODYS });
     for (column, values) in [
         ("api_key_id", keys),
@@ -158,11 +161,9 @@ where
     ] {
         if !values.is_empty() {
             query.push(" UNION ALL SELECT id FROM budgets WHERE ");
-            push_one_of(&mut query, column, &values);
+            push_one_of(query, column, &values);
         }
     }
-    query.push(") ORDER BY id");
-    query
 }
 
 fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {

@@ -62,9 +62,14 @@ pub async fn find_all(tx: &mut Tx, slugs: &[String], ids: &[CollectionId]) -> Re
     }
     on!(tx, |c| {
         let mut query = QueryBuilder::new(select!("WHERE "));
-        push_one_of(&mut query, "slug", slugs);
-        query.push(" OR ");
-        push_one_of(&mut query, "id", ids);
+        // An empty list beside the other would have SQLite look at every collection.
+        if !slugs.is_empty() {
+            push_one_of(&mut query, "slug", slugs);
+        }
+        if !ids.is_empty() {
+            query.push(if slugs.is_empty() { "" } else { " OR " });
+            push_one_of(&mut query, "id", ids);
+        }
         query.build_query_as().fetch_all(c).await
     })
 }

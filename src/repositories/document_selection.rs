@@ -1,11 +1,11 @@
 //! The documents that a job is about, found by the filters of lists: how many, and the next of them in the order of creation.
 
-use super::document_lists::{Dialect, choose, restrict};
+use super::document_lists::{Dialect, choose, restrict, within};
 use crate::{
     db::Tx,
     domain::{
         Result, Timestamp,
-        documents::DocumentFilter,
+        documents::{DocumentFilter, DocumentSort},
         identifiers::{CollectionId, DocumentId, TaxonomyId},
     },
     on,
@@ -43,6 +43,15 @@ pub async fn next(
     limit: i64,
 ) -> Result<Vec<(Timestamp, DocumentId)>> {
     let dialect = tx.pick(Dialect::Sqlite, Dialect::Postgres);
+    let filter = within(
+        selection.filter,
+        DocumentSort::CreatedAscending,
+        after.map(|(created, _)| created),
+    );
+    let selection = &Selection {
+        filter: &filter,
+        ..selection.clone()
+    };
     on!(tx, |c| {
         let mut query = QueryBuilder::new("SELECT found.created_at, found.id FROM (");
         push(&mut query, dialect, selection);

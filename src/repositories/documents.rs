@@ -90,6 +90,17 @@ pub async fn find_by_external_ids(
     })
 }
 
+/// Whether a collection has a document with one of these external ids.
+pub async fn any_of_external_ids(tx: &mut Tx, collection: CollectionId, external_ids: &[String]) -> Result<bool> {
+    on!(tx, |c| {
+        let mut query = QueryBuilder::new("SELECT EXISTS (SELECT 1 FROM documents WHERE collection_id = ");
+        query.push_bind(collection).push(" AND ");
+        push_one_of(&mut query, "external_id", external_ids);
+        query.push(")");
+        query.build_query_scalar().fetch_one(c).await
+    })
+}
+
 /// Stores new documents, as many as statements take; says how many external ids were free.
 pub async fn insert_all(tx: &mut Tx, documents: &[Document]) -> Result<u64> {
     let mut inserted = 0;

@@ -56,7 +56,7 @@ const EXPIRED: &str = select!("expires_at <= $1 ORDER BY expires_at LIMIT $2");
 const INTO_WINDOWS: &str = "INSERT INTO budget_windows (budget_id, window_start, spent, held) ";
 const REPLACE: &str =
     " ON CONFLICT (budget_id, window_start) DO UPDATE SET spent = excluded.spent, held = excluded.held";
-pub(super) const FORGET_WINDOWS: &str = "DELETE FROM budget_windows WHERE window_start < $1 AND held = 0";
+const FORGET_WINDOWS: &str = "DELETE FROM budget_windows WHERE window_start < $1 AND held = 0";
 
 /// How many rows a statement takes, as no database takes any number of parameters.
 const ROWS_AT_ONCE: usize = 1_000;

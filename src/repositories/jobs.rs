@@ -173,6 +173,12 @@ pub async fn list(
         }
         if let Some(status) = filter.status {
             query.push(" AND status = ").push_bind(status);
+            // The index of those that have not ended is small.
+            query.push(if status.is_open() {
+                " AND finished_at IS NULL"
+            } else {
+                ""
+            });
         }
         if let Some(before) = before {
             query.push(" AND id < ").push_bind(before);

@@ -31,7 +31,3 @@ pub mod webhooks;
 pub mod work;
 pub mod work_lists;
 pub mod workers;
-
-#[cfg(test)]
-#[path = "plans_tests.rs"]
-mod plans_tests;

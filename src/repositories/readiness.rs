@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Writes when it was written.
-pub async fn write(tx: &mut Tx, at: Timestamp) -> Result<()> {
+pub async fn put(tx: &mut Tx, at: Timestamp) -> Result<()> {
     on!(tx, |c| sqlx::query(
         "INSERT INTO readiness (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
     )

@@ -30,8 +30,16 @@ const INSERT_REFUSAL: &str = "INSERT INTO upload_refusals (job_id, line, reason)
     ON CONFLICT (job_id, line) DO NOTHING";
 const REFUSALS: &str =
     "SELECT line, reason FROM upload_refusals WHERE job_id = $1 AND line > $2 ORDER BY line LIMIT $3";
-const WAITING_SINCE: &str = "SELECT u.job_id FROM uploads u JOIN jobs j ON j.id = u.job_id
-    WHERE u.complete = $1 AND u.changed_at < $2 AND j.finished_at IS NULL ORDER BY u.changed_at LIMIT $3";
+/// As the index of open uploads says it; `NOT u.complete` is not that to SQLite.
+macro_rules! waiting_since {
+    ($open:literal) => {
+        concat!(
+            "SELECT u.job_id FROM uploads u JOIN jobs j ON j.id = u.job_id WHERE ",
+            $open,
+            " AND u.changed_at < $1 AND j.finished_at IS NULL ORDER BY u.changed_at LIMIT $2"
+        )
+    };
+}
 /// What waits of jobs that were cancelled is not stored any more.
 const DELETE_LEFT_OVER: &str = "DELETE FROM upload_chunks WHERE job_id IN (SELECT j.id FROM jobs j
     WHERE j.kind = 'import' AND j.finished_at IS NOT NULL AND j.status <> 'failed')";
@@ -156,8 +164,8 @@ pub async fn refusals(tx: &mut Tx, job: JobId, after: i64, limit: i64) -> Result
 
 /// Jobs whose upload has not gone on since.
 pub async fn waiting_since(tx: &mut Tx, since: Timestamp, limit: i64) -> Result<Vec<JobId>> {
-    on!(tx, |c| sqlx::query_scalar(WAITING_SINCE)
-        .bind(false)
+    let sql = tx.pick(waiting_since!("u.complete = 0"), waiting_since!("NOT u.complete"));
+    on!(tx, |c| sqlx::query_scalar(sql)
         .bind(since)
         .bind(limit)
         .fetch_all(c)

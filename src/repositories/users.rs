@@ -27,7 +27,7 @@ const FIND_BY_IDENTITY: &str = "SELECT u.id, u.email, u.name, u.role, u.state, u
      u.last_sign_in_at, u.version, u.created_at, u.updated_at
      FROM identities i JOIN users u ON u.id = i.user_id WHERE i.issuer = $1 AND i.subject = $2";
 const EMAIL_TAKEN: &str = "SELECT COUNT(*) FROM users WHERE email = $2 AND id <> $1";
-const COUNT: &str = "SELECT COUNT(*) FROM users";
+const ANY: &str = "SELECT EXISTS (SELECT 1 FROM users)";
 /// The active admins, and whether each has a way to sign in.
 macro_rules! admins {
     ($lock:literal) => {
@@ -123,8 +123,9 @@ pub async fn email_taken_by_another(tx: &mut Tx, user: &UserRow) -> Result<bool>
     Ok(count > 0)
 }
 
-pub async fn count(tx: &mut Tx) -> Result<i64> {
-    on!(tx, |c| sqlx::query_scalar(COUNT).fetch_one(c).await)
+/// Whether there is anybody.
+pub async fn any(tx: &mut Tx) -> Result<bool> {
+    on!(tx, |c| sqlx::query_scalar(ANY).fetch_one(c).await)
 }
 
 /// How many active admins who can sign in, by a password or elsewhere, there are besides this user. They stay so until the

@@ -19,15 +19,21 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT w.id, l.collection_id, l.queue, w.job_id, w.document_id, w.kind, w.rule, w.status, w.due_at, w.attempts, \
-             w.code, w.reason, w.analysis_id, w.enqueued_at, w.ended_at FROM work w JOIN lanes l ON l.id = w.lane_id WHERE ",
+             w.code, w.reason, w.analysis_id, w.enqueued_at, w.ended_at FROM work ",
             $which
         )
     };
 }
 
-const OF_JOB: &str = select!("w.job_id = $1 AND w.id > $2 ORDER BY w.id LIMIT $3");
-const OF_JOB_IN_STATUS: &str = select!("w.job_id = $1 AND w.id > $2 AND w.status = $4 ORDER BY w.id LIMIT $3");
-const FIND: &str = select!("w.id = $1");
+// A range of the index by job: of a job that has a large part of all pieces, PostgreSQL would look through all pieces in the order
+// of their ids.
+const OF_JOB: &str = select!(
+    "w JOIN lanes l ON l.id = w.lane_id WHERE (w.job_id, w.id) > ($1, $2) AND w.job_id <= $1 ORDER BY w.job_id, w.id LIMIT $3"
+);
+const OF_JOB_IN_STATUS: &str = select!(
+    "w JOIN lanes l ON l.id = w.lane_id WHERE (w.job_id, w.id) > ($1, $2) AND w.job_id <= $1 AND w.status = $4 ORDER BY w.job_id, w.id LIMIT $3"
+);
+const FIND: &str = select!("w JOIN lanes l ON l.id = w.lane_id WHERE w.id = $1");
 
 const PUT_ENDED: &str =
     "INSERT INTO work (id, lane_id, job_id, document_id, kind, rule, payload, status, attempts, code, reason,
@@ -102,8 +108,12 @@ pub async fn failed(
     before: Option<WorkId>,
     limit: i64,
 ) -> Result<Vec<WorkRow>> {
+    let hints = tx.pick(true, false);
     on!(tx, |c| {
-        let mut query = QueryBuilder::new(select!("w.status = 'failed'"));
+        let mut query = QueryBuilder::new(select!(""));
+        // SQLite is told which index, or it looks through everything that the collections have done.
+        query.push(if hints { "w INDEXED BY work_failed" } else { "w" });
+        query.push(" JOIN lanes l ON l.id = w.lane_id WHERE w.status = 'failed'");
         if let Some(collections) = reach.restriction() {
             query.push(" AND ");
             push_one_of(&mut query, "l.collection_id", &collections);

@@ -89,13 +89,13 @@ impl ApiKeys {
     /// # Errors
     /// When the database does not answer.
     pub async fn create_first(&self, name: &str) -> Result<Option<SecretKey>> {
-        if api_keys::count_live(&mut self.db.read().await?).await? > 0 {
+        if api_keys::any_live(&mut self.db.read().await?).await? {
             return Ok(None);
         }
         let mut tx = self.db.write().await?;
         // Of two servers that start at once, one is first.
         api_keys::lock(&mut tx).await?;
-        if api_keys::count_live(&mut tx).await? > 0 {
+        if api_keys::any_live(&mut tx).await? {
             return Ok(None);
         }
         let fields = ApiKeyFields::named(name)?;

@@ -105,14 +105,7 @@ impl Documents {
         let prepared = prepare_batch(batch)?;
         let mut tx = self.db.write().await?;
         let collection = collections::find(&mut tx, actor, collection).await?;
-        let mut stored = Vec::with_capacity(prepared.len());
-        for (index, one) in prepared.into_iter().enumerate() {
-            let outcome = self.store(&mut tx, &collection, one, on_conflict).await;
-            stored.push(outcome.map_err(|error| match error {
-                Error::Conflict(why) => Error::Conflict(format!("`/documents/{index}`: {why}; nothing was stored")),
-                other => other.within(&format!("/documents/{index}")),
-            })?);
-        }
+        let stored = self.store_all(&mut tx, &collection, prepared, on_conflict).await?;
         tx.commit().await?;
         self.work.ring(Queue::Arrivals);
         Ok(stored)

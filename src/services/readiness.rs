@@ -53,11 +53,11 @@ impl Readiness {
 
     async fn ask(&self) -> Result<()> {
         let mut tx = self.db.read().await?;
-        repositories::api_keys::count_live(&mut tx).await?;
+        repositories::api_keys::any_live(&mut tx).await?;
         drop(tx);
         let write = async {
             let mut tx = self.db.write_soon().await?;
-            repositories::readiness::write(&mut tx, self.clock.now()).await?;
+            repositories::readiness::put(&mut tx, self.clock.now()).await?;
             tx.commit().await
         };
         match timeout(TURN, write).await {

@@ -93,7 +93,7 @@ impl Users {
     /// # Errors
     /// `Error::Invalid` for the address or the password.
     pub async fn create_first_admin(&self, email: &str, password: &str) -> Result<Option<User>> {
-        if users::count(&mut self.db.read().await?).await? > 0 {
+        if users::any(&mut self.db.read().await?).await? {
             return Ok(None);
         }
         let fields = UserFields::new(email, Some("Admin"), Role::Admin, UserState::Active, Reach::Everything)?;
@@ -105,7 +105,7 @@ impl Users {
         let mut tx = self.db.write().await?;
         // Of two servers that start at once, one is first.
         users::lock(&mut tx).await?;
-        if users::count(&mut tx).await? > 0 || !users::insert(&mut tx, &user.row).await? {
+        if users::any(&mut tx).await? || !users::insert(&mut tx, &user.row).await? {
             return Ok(None);
         }
         let event = Event::done(Action::UserCreated, "user", user.row.id, user.row.email.to_string());

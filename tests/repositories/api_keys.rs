@@ -22,7 +22,7 @@ async fn a_key_is_found_by_its_hash_and_revoked_once() {
     on_both(async |db| {
         let ((first, hash), (second, other)) = (api_key("one", None), api_key("two", None));
         let mut tx = write(db).await;
-        assert_eq!(api_keys::count_live(&mut tx).await.unwrap(), 0);
+        assert!(!api_keys::any_live(&mut tx).await.unwrap());
         api_keys::insert(&mut tx, &first, &hash).await.unwrap();
         api_keys::insert(&mut tx, &second, &other).await.unwrap();
         let found = api_keys::find_by_hash(&mut tx, &hash, at(0)).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_key_is_found_by_its_hash_and_revoked_once() {
         };
         let found = api_keys::find_by_hash(&mut tx, &hash, at(9)).await.unwrap();
         assert_eq!(found, Some(revoked));
-        assert_eq!(api_keys::count_live(&mut tx).await.unwrap(), 1);
+        assert!(api_keys::any_live(&mut tx).await.unwrap());
     })
     .await;
 }
@@ -243,7 +243,8 @@ async fn keys_are_revoked_by_name_when_they_are_nobodys_and_all_of_an_owner() {
         }
         assert!(api_keys::revoke(&mut tx, keys[2], at(1)).await.unwrap());
         api_keys::revoke_by_name(&mut tx, "another", at(2)).await.unwrap();
-        assert_eq!(api_keys::count_live(&mut tx).await.unwrap(), 4);
+        let live = api_keys::list(&mut tx, Of::Everybody, false, None, 10).await.unwrap();
+        assert_eq!(live.len(), 4);
         api_keys::revoke_by_name(&mut tx, "job", at(3)).await.unwrap();
         assert_eq!(api_keys::revoke_of_owner(&mut tx, ann.id, at(4)).await.unwrap(), 1);
         assert_eq!(api_keys::revoke_of_owner(&mut tx, ann.id, at(5)).await.unwrap(), 0);

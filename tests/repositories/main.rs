@@ -26,6 +26,7 @@ mod holds;
 mod idempotency;
 mod jobs;
 mod prompts;
+mod ranking;
 mod reach;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../e2e/receiver.rs"]

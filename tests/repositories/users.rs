@@ -31,14 +31,14 @@ async fn a_row_comes_back_as_it_went() {
             ..user("Bob")
         };
         let mut tx = write(db).await;
-        assert_eq!(users::count(&mut tx).await.unwrap(), 0);
+        assert!(!users::any(&mut tx).await.unwrap());
         for user in [&plain, &full] {
             assert!(users::insert(&mut tx, user).await.unwrap());
             assert_eq!(users::find(&mut tx, user.id).await.unwrap().as_ref(), Some(user));
             let found = users::find_by_email(&mut tx, &user.email).await.unwrap();
             assert_eq!(found.as_ref(), Some(user));
         }
-        assert_eq!(users::count(&mut tx).await.unwrap(), 2);
+        assert!(users::any(&mut tx).await.unwrap());
         assert_eq!(users::find(&mut tx, UserId::generate()).await.unwrap(), None);
         let unknown = users::find_by_email(&mut tx, &email("no@example.org")).await.unwrap();
         assert_eq!(unknown, None);
