@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/synoptic/target
 
-.PHONY: test check openapi permissions bench bench-http bench-access bench-models bench-faults bench-documents
+.PHONY: test check openapi permissions bench bench-http bench-access bench-models bench-faults bench-documents bench-work
 
 test: ## Install what the tests need and run every test.
 	scripts/install-test-tools.sh
@@ -41,3 +41,6 @@ bench-faults: ## Every documented fault of a provider, 1 000 times: outcomes, to
 
 bench-documents: ## Documents stored a second, and how long lists and searches take with 10 000 and with $(DOCUMENTS), on both databases.
 	DOCUMENTS=$${DOCUMENTS:-1000000} scripts/bench/documents.sh
+
+bench-work: ## A burst of arrivals beside people who wait, and what each further process adds.
+	scripts/bench/work.sh

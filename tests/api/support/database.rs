@@ -108,63 +108,53 @@ impl Database {
 
     /// Every row of every table, apart from when something was last used.
     pub async fn stored(&self) -> Stored {
-        let rows: Vec<(String, String)> = match self {
+        match self {
             Self::Sqlite(_) => {
-                let mut database = SqliteConnection::connect(&self.url()).await.unwrap();
-                let columns: Vec<(String, String)> = sqlx::query_as(
-                    "SELECT t.name, group_concat('quote(\"' || c.name || '\")', ' || '','' || ')
-                     FROM pragma_table_list t, pragma_table_info(t.name) c
-                     WHERE t.type = 'table' AND t.schema = 'main' AND t.name NOT LIKE 'sqlite_%' AND c.name <> 'last_used_at'
-                     GROUP BY t.name",
-                )
-                .fetch_all(&mut database)
-                .await
-                .unwrap();
-                let tables = columns.iter().map(|(table, row)| {
-                    format!(
-                        "SELECT '{table}', coalesce((SELECT group_concat(row, char(10)) FROM (SELECT {row} AS row FROM \"{table}\" ORDER BY 1)), '')"
-                    )
-                });
-                let rows = sqlx::query_as(AssertSqlSafe(together(tables)))
-                    .fetch_all(&mut database)
-                    .await
-                    .unwrap();
-                database.close().await.unwrap();
-                rows
+                let connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                rows_of_tables!(connection, SQLITE_COLUMNS, "group_concat(row, char(10))", "")
             }
             Self::Postgres(url) => {
-                let mut database = PgConnection::connect(url).await.unwrap();
-                // Bytes are shown as the text that they may be.
-                let columns: Vec<(String, String)> = sqlx::query_as(
-                    "SELECT c.table_name::text, string_agg(CASE WHEN c.data_type = 'bytea' THEN format('encode(%I, ''escape'')', c.column_name)
-                         ELSE format('%I::text', c.column_name) END, ', ' ORDER BY c.ordinal_position)
-                     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-                     WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.column_name <> 'last_used_at'
-                     GROUP BY c.table_name",
-                )
-                .fetch_all(&mut database)
-                .await
-                .unwrap();
-                let tables = columns.iter().map(|(table, row)| {
-                    format!(
-                        "SELECT '{table}', coalesce((SELECT string_agg(row, chr(10)) FROM (SELECT concat_ws(',', {row}) AS row FROM \"{table}\" ORDER BY 1) rows), '')"
-                    )
-                });
-                let rows = sqlx::query_as(AssertSqlSafe(together(tables)))
-                    .fetch_all(&mut database)
-                    .await
-                    .unwrap();
-                database.close().await.unwrap();
-                rows
+                let connection = PgConnection::connect(url).await.unwrap();
+                rows_of_tables!(connection, POSTGRES_COLUMNS, "string_agg(row, chr(10))", "AS rows")
             }
-        };
-        rows.into_iter().collect()
+        }
     }
 }
 
-fn together(questions: impl Iterator<Item = String>) -> String {
-    questions.collect::<Vec<_>>().join(" UNION ALL ")
+/// Each table with what its rows are as one text.
+const SQLITE_COLUMNS: &str = "SELECT t.name, group_concat('quote(\"' || c.name || '\")', ' || '','' || ')
+    FROM pragma_table_list t, pragma_table_info(t.name) c
+    WHERE t.type = 'table' AND t.schema = 'main' AND t.name NOT LIKE 'sqlite_%' AND c.name <> 'last_used_at'
+    GROUP BY t.name";
+/// The same; bytes are shown as the text that they may be.
+const POSTGRES_COLUMNS: &str = "SELECT c.table_name::text, format('concat_ws('','', %s)', string_agg(
+        CASE WHEN c.data_type = 'bytea' THEN format('encode(%I, ''escape'')', c.column_name)
+        ELSE format('%I::text', c.column_name) END, ', ' ORDER BY c.ordinal_position))
+    FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.column_name <> 'last_used_at'
+    GROUP BY c.table_name";
+
+/// Asks for the columns of all tables, then for their rows.
+macro_rules! rows_of_tables {
+    ($connection:ident, $columns:expr, $together:literal, $alias:literal) => {{
+        let mut connection = $connection;
+        let columns: Vec<(String, String)> = sqlx::query_as($columns).fetch_all(&mut connection).await.unwrap();
+        let questions = columns.iter().map(|(table, row)| {
+            format!(
+                "SELECT '{table}', coalesce((SELECT {} FROM (SELECT {row} AS row FROM \"{table}\" ORDER BY 1) {}), '')",
+                $together, $alias
+            )
+        });
+        let questions = questions.collect::<Vec<_>>().join(" UNION ALL ");
+        let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(questions))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        rows.into_iter().collect()
+    }};
 }
+use rows_of_tables;
 
 /// Whoever is connected to it is thrown out.
 async fn drop_database(address: &str) -> sqlx::Result<()> {
