@@ -28,6 +28,10 @@ mod process;
 mod provider;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod receiver;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../models/redis_server.rs"]
+mod redis_server;
+mod replicas;
 mod serve;
 mod swagger;
 #[expect(dead_code, reason = "other tests use more of it")]

@@ -68,6 +68,23 @@ pub enum Database {
     Postgres,
 }
 
+/// A provider with these models, each with the same prices of a million tokens of input and of output.
+pub fn provider_settings(base_url: &str, models: &[&str], input: &str, output: &str) -> String {
+    let mut settings = format!(
+        "[[providers]]\nname = \"upstream\"\nbase_url = \"{base_url}\"\nconcurrency = 64\n\
+         longest_wait_seconds = 0\nretries = 4\n"
+    );
+    for model in models {
+        write!(
+            settings,
+            "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
+             input = \"{input}\"\noutput = \"{output}\"\n"
+        )
+        .unwrap();
+    }
+    settings
+}
+
 impl World {
     /// With this many servers on SQLite.
     pub fn new(servers: usize, models: &[&str], input: &str, output: &str) -> Self {
@@ -77,24 +94,17 @@ impl World {
     /// `models` are names of models with the prices of a million tokens of input and of output.
     pub fn on(database: Database, servers: usize, models: &[&str], input: &str, output: &str) -> Self {
         Self::configured(database, servers, |base_url, _| {
-            let mut config = format!(
-                "[[providers]]\nname = \"upstream\"\nbase_url = \"{base_url}\"\nconcurrency = 64\n\
-                 longest_wait_seconds = 0\nretries = 4\n"
-            );
-            for model in models {
-                write!(
-                    config,
-                    "[[providers.models]]\nname = \"{model}\"\ncontext_tokens = 8192\nmax_output_tokens = 100\n\
-                     input = \"{input}\"\noutput = \"{output}\"\n"
-                )
-                .unwrap();
-            }
-            config
+            provider_settings(base_url, models, input, output)
         })
     }
 
     /// With what the function makes of the upstream's address and of the folder in which the servers run.
     pub fn configured(database: Database, servers: usize, providers: impl FnOnce(&str, &Path) -> String) -> Self {
+        Self::of_roles(database, &vec!["all"; servers], providers)
+    }
+
+    /// With a process of each of these roles.
+    pub fn of_roles(database: Database, roles: &[&str], providers: impl FnOnce(&str, &Path) -> String) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let upstream = runtime.block_on(Upstream::start());
         let folder = tempfile::tempdir().unwrap();
@@ -108,7 +118,8 @@ impl World {
             providers(&upstream.base_url(), folder.path())
         );
         fs::write(folder.path().join("synoptic.toml"), config).unwrap();
-        let servers: Vec<Server> = (0..servers).map(|_| Server::start(folder.path(), &[])).collect();
+        let start = |role: &&str| Server::start(folder.path(), &["--role", role]);
+        let servers: Vec<Server> = roles.iter().map(start).collect();
         let mut world = Self {
             upstream,
             servers,
