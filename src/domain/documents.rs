@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use std::{fmt, ops::Deref};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// The longest text of a document, in characters.
 pub const LONGEST_TEXT: usize = 10_000_000;
@@ -227,6 +228,16 @@ pub struct SearchTerm {
 
 /// The most terms of one search; more would make a query that nobody can answer quickly.
 const MOST_TERMS: usize = 32;
+/// The longest word that is looked for: PostgreSQL takes 2 046 bytes.
+const LONGEST_WORD: usize = 500;
+
+/// What both databases make words of.
+fn is_of_word(character: char) -> bool {
+    matches!(
+        character.general_category_group(),
+        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number
+    )
+}
 
 impl SearchQuery {
     /// # Errors
@@ -245,8 +256,11 @@ impl SearchQuery {
             };
             let (term, prefix, after) = next_term(after_sign);
             rest = after.trim_start();
-            // Punctuation alone matches nothing in either database.
-            if term.chars().any(char::is_alphanumeric) {
+            if term.split_whitespace().any(|word| word.chars().count() > LONGEST_WORD) {
+                return refuse("has a word of more than 500 characters");
+            }
+            // Punctuation alone matches nothing in either database, nor do marks without a letter.
+            if term.chars().any(is_of_word) {
                 let term = SearchTerm {
                     text: term.replace('\0', " "),
                     prefix,
@@ -315,6 +329,19 @@ mod tests {
             attributes: Attributes::new(),
             language: None,
         }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_for_is_refused() {
+        for nothing in ["", "…!", "-refund", "\u{93e}", "\"\u{301}\""] {
+            SearchQuery::parse(nothing).unwrap_err();
+        }
+        SearchQuery::parse(&"x".repeat(501)).unwrap_err();
+        SearchQuery::parse(&"x".repeat(500)).unwrap();
+        assert_eq!(
+            SearchQuery::parse("x \u{93e}").unwrap(),
+            SearchQuery::parse("x").unwrap()
+        );
     }
 
     #[test]

@@ -340,7 +340,13 @@ async fn hostile_searches_are_harmless_on_both() {
     on_both(async |db| {
         let notes = collection("notes");
         store(db, &notes, &[&document(&notes, Some("a"), 0, "x")]).await;
+        let long = "𠀀".repeat(500);
         for query in [
+            &long,
+            "x ा",
+            "ा*",
+            "\"ा x\"",
+            "x\u{2028}y",
             "a\"b",
             "'; DROP TABLE documents; --",
             "a:*",
