@@ -1,22 +1,25 @@
--- Words are searched as on SQLite, whatever locale the database was made with: letters and digits in any case, and without
--- the accents of Latin letters; everything else only separates words. ICU's root locale says what a letter is.
+-- Words are searched as on SQLite, whatever locale the database was made with: letters and digits in any case, without the accents
+-- of Latin letters and the stress marks of others; everything else only separates words. ICU's root locale says what a letter is.
 --
--- A tsvector holds at most one megabyte of words: 600 000 characters of ASCII, 240 000 of those that take up to four bytes.
+-- A tsvector holds at most one megabyte of words: those of 550 000 characters of ASCII, or of 200 000 that take up to four bytes.
 -- Where a text is ASCII the short way does the same.
 CREATE FUNCTION searchable(content TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
     CASE
         WHEN octet_length(content) = char_length(content) THEN
-            translate(left(content, 600000), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32))
+            translate(left(content, 550000), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32))
         ELSE regexp_replace(
-            lower(normalize(
-                regexp_replace(
-                    normalize(
-                        left(content, CASE WHEN octet_length(left(content, 600000)) <= 610000 THEN 600000 ELSE 240000 END),
-                        NFD
+            lower(regexp_replace(
+                normalize(
+                    regexp_replace(
+                        normalize(
+                            left(content, CASE WHEN octet_length(left(content, 550000)) <= 560000 THEN 550000 ELSE 200000 END),
+                            NFD
+                        ),
+                        '([A-Za-z])[\u0300-\u036f]+', '\1', 'g'
                     ),
-                    '([A-Za-z])[\u0300-\u036f]+', '\1', 'g'
+                    NFC
                 ),
-                NFC
+                '[\u0300-\u036f]+', '', 'g'
             ) COLLATE "und-x-icu"),
             '[^[:alnum:]]+', ' ', 'g'
         )

@@ -4,7 +4,7 @@
 # DATABASES=postgres on one of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-folder=$(mktemp -d /tmp/syn-bench-XXXXXX)
+folder=$(mktemp -d)
 programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 cleanup() {

@@ -80,13 +80,13 @@ class Processes:
 
     def cluster(self):
         """The address of a new PostgreSQL server with its default durability."""
-        found = sorted(os.path.join("/usr/lib/postgresql", one, "bin") for one in os.listdir("/usr/lib/postgresql"))
-        self.programs = found[-1]
+        newest = max(os.listdir("/usr/lib/postgresql"), key=float)
+        self.programs = os.path.join("/usr/lib/postgresql", newest, "bin")
         self.postgres = tempfile.mkdtemp(prefix="syn-pg-")
         if os.getuid() == 0:
             shutil.chown(self.postgres, "postgres")
         self.as_server(
-            f"cd {self.postgres} && {self.programs}/initdb -D data -U postgres -A trust -E UTF8 --locale=C && "
+            f"cd {self.postgres} && {self.programs}/initdb -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 && "
             f"{self.programs}/pg_ctl -D data -w -l log -o \"-c listen_addresses='' -c unix_socket_directories={self.postgres}\" start"
         )
 

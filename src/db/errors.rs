@@ -41,7 +41,7 @@ pub fn map_error(error: sqlx::Error) -> Error {
     }
 }
 
-/// Whether it is the data itself that the database does not take (PostgreSQL's classes 22 and 23), so that it would be refused
+/// Whether it is the data itself that the database does not take (PostgreSQL's classes 22, 23 and 54), so that it would be refused
 /// another time, too.
 #[must_use]
 pub fn is_fault_of_data(error: &Error) -> bool {
@@ -56,7 +56,7 @@ pub fn is_fault_of_data(error: &Error) -> bool {
                 ),
                 None => cause
                     .code()
-                    .is_some_and(|code| ["22", "23"].iter().any(|class| code.starts_with(class))),
+                    .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             },
             _ => false,
         },

@@ -13,23 +13,35 @@ use tokio::{
 
 /// For how long an outcome stands: anybody may ask, as often as they like.
 const STANDS: Duration = Duration::from_secs(1);
-/// How long to wait for a turn to write. Where others write for longer than this, writing works.
+/// How long to wait for a turn to write.
 const TURN: Duration = Duration::from_secs(1);
-
-/// What was found out last.
-type Outcome = (Instant, Option<Error>);
+/// Where others write for longer than a turn, writing works; but nobody writes for this long.
+const LONGEST_WRITE: Duration = Duration::from_secs(30);
 
 pub struct Readiness {
     db: Db,
     clock: Clock,
-    last: Mutex<Option<Outcome>>,
+    longest_write: Duration,
+    last: Mutex<Last>,
+}
+
+/// What was found out last.
+#[derive(Default)]
+struct Last {
+    outcome: Option<(Instant, Option<Error>)>,
+    /// Since when no turn has come.
+    waiting_since: Option<Instant>,
 }
 
 impl Readiness {
     #[must_use]
     pub fn new(db: Db, clock: Clock) -> Self {
-        let last = Mutex::new(None);
-        Self { db, clock, last }
+        Self {
+            db,
+            clock,
+            longest_write: LONGEST_WRITE,
+            last: Mutex::default(),
+        }
     }
 
     /// Asks the database for a row and writes one, unless that was done a second ago. It is not the same to be read and to be
@@ -39,19 +51,19 @@ impl Readiness {
     /// What the database said.
     pub async fn check(&self) -> Result<()> {
         let mut last = self.last.lock().await;
-        let stands = last.as_ref().filter(|(at, _)| at.elapsed() < STANDS);
+        let stands = last.outcome.as_ref().filter(|(at, _)| at.elapsed() < STANDS);
         let fault = match stands {
             Some((_, fault)) => fault.as_ref().map(Error::for_another),
             None => {
-                let fault = self.ask().await.err();
-                *last = Some((Instant::now(), fault.as_ref().map(Error::for_another)));
+                let fault = self.ask(&mut last.waiting_since).await.err();
+                last.outcome = Some((Instant::now(), fault.as_ref().map(Error::for_another)));
                 fault
             }
         };
         fault.map_or(Ok(()), Err)
     }
 
-    async fn ask(&self) -> Result<()> {
+    async fn ask(&self, waiting_since: &mut Option<Instant>) -> Result<()> {
         let mut tx = self.db.read().await?;
         repositories::api_keys::any_live(&mut tx).await?;
         drop(tx);
@@ -60,11 +72,57 @@ impl Readiness {
             repositories::readiness::put(&mut tx, self.clock.now()).await?;
             tx.commit().await
         };
-        match timeout(TURN, write).await {
+        let Ok(outcome) = timeout(TURN, write).await else {
+            let since = *waiting_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < self.longest_write {
+                return Ok(());
+            }
+            return Err(Error::Unavailable {
+                message: "the database has taken no change for a while".into(),
+                source: None,
+            });
+        };
+        *waiting_since = None;
+        match outcome {
             // Another server may have what this one has not.
-            Ok(Err(Error::StorageFull { message, source })) => Err(Error::Unavailable { message, source }),
-            Ok(outcome) => outcome,
-            Err(_) => Ok(()),
+            Err(Error::StorageFull { message, source }) => Err(Error::Unavailable { message, source }),
+            outcome => outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Pool;
+
+    #[tokio::test]
+    async fn a_write_under_way_is_waited_for_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let pool = Pool {
+            connections: 2,
+            acquire_timeout: Duration::from_secs(10),
+        };
+        let db = Db::connect(&url, pool).await.unwrap();
+        db.migrate().await.unwrap();
+        let readiness = Readiness {
+            longest_write: Duration::from_secs(2),
+            ..Readiness::new(db.clone(), Clock::system())
+        };
+        let writing = db.write().await.unwrap();
+        readiness.check().await.unwrap();
+        let began = Instant::now();
+        let refused = loop {
+            match readiness.check().await {
+                Ok(()) => assert!(began.elapsed() < Duration::from_secs(60), "it waits for ever"),
+                Err(refused) => break refused,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        assert!(matches!(refused, Error::Unavailable { .. }), "{refused:?}");
+        drop(writing);
+        tokio::time::sleep(STANDS).await;
+        readiness.check().await.unwrap();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Of the words of a part, this share at most is before its first match.
 const LEAD_SHARE: usize = 8;
@@ -154,10 +154,8 @@ fn is_of_word(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric();
     }
-    matches!(
-        character.general_category_group(),
-        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number
-    )
+    character.general_category_group() == GeneralCategoryGroup::Letter
+        || character.general_category() == GeneralCategory::DecimalNumber
 }
 
 /// The combining diacritical marks.
@@ -165,6 +163,7 @@ fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}')
 }
 
+/// Accents go from Latin letters; from others, what is no letter of its own with it, such as a stress mark.
 fn fold(word: &str) -> String {
     if word.is_ascii() {
         return word.to_ascii_lowercase();
@@ -177,7 +176,8 @@ fn fold(word: &str) -> String {
         after_latin = character.is_ascii_alphabetic();
         true
     });
-    bare.nfc().collect::<String>().to_lowercase()
+    let composed = bare.nfc().filter(|character| !is_accent(*character));
+    composed.collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]
@@ -206,6 +206,7 @@ mod tests {
             words("Re\u{301}fünd AB-17, „ЙОГА“ Ærø!"),
             ["refund", "ab", "17", "йога", "ærø"]
         );
+        assert_eq!(words("замо\u{301}к m² ½ 🅰 Ⅷ ١٢"), ["замок", "m", "١٢"]);
         assert_eq!(found("Réfünds and a RE\u{301}FUND.", &["refund"]), ["RE\u{301}FUND"]);
         assert_eq!(found("Réfünds and a refund.", &["refund*"]), ["Réfünds", "refund"]);
     }

@@ -67,6 +67,20 @@ fn while_postgres_is_away_that_is_said_and_its_return_is_enough() {
     assert_eq!(ask(&server, &key, "POST", "/api/collections", NOTES).0, 201);
     until_ready(&server, 200);
 
+    // As a standby that a failover has left behind.
+    let only_read = |value: &str| {
+        let settings = format!("{}/data/postgresql.auto.conf", postgres.folder.display());
+        fs::write(settings, format!("default_transaction_read_only = {value}\n")).unwrap();
+        control(&postgres, "reload");
+    };
+    only_read("on");
+    until_ready(&server, 503);
+    let (status, answer) = ask(&server, &key, "POST", "/api/collections", r#"{"name": "Others"}"#);
+    assert!(status == 507 && answer.contains("/problems/storage-full"), "{answer}");
+    assert_eq!(ask(&server, &key, "GET", "/api/collections/notes", "").0, 200);
+    only_read("off");
+    until_ready(&server, 200);
+
     control(&postgres, "-m immediate -w stop");
     until_ready(&server, 503);
     assert_eq!(ask(&server, "", "GET", "/livez", "").0, 200);

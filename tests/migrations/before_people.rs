@@ -10,6 +10,7 @@ use synoptic::{
     domain::{
         Timestamp,
         analyses::AnalysisFilter,
+        documents::{DocumentFilter, DocumentSort, SearchQuery},
         identifiers::{AnalysisId, ApiKeyId, CollectionId, DocumentId, TaxonomyId},
         permissions::Scopes,
         principal::{Principal, PrincipalId, Reach},
@@ -68,7 +69,7 @@ const OLD_CLAIM: &str = "INSERT INTO idempotency_keys (api_key_id, key, fingerpr
 const OLD_COLLECTION: &str = "INSERT INTO collections (id, slug, name, description, version, created_at, updated_at)
     VALUES ($1, 'notes', 'Notes', '', 1, $2, $2)";
 const OLD_DOCUMENT: &str = "INSERT INTO documents (id, collection_id, external_id, text, attributes, content_hash,
-    version, created_at, updated_at) VALUES ($1, $2, 'N-1', 'Water the plants.', '{\"n\": 1}', 'hash', 3, $3, $3)";
+    version, created_at, updated_at) VALUES ($1, $2, 'N-1', 'Water the plants — ÖFTER, und замо\u{301}к.', '{\"n\": 1}', 'hash', 3, $3, $3)";
 const OLD_TAXONOMY: &str = "INSERT INTO taxonomies (id, slug, version, created_at) VALUES ($1, 'topic', 1, $2)";
 const OLD_VERSION: &str = "INSERT INTO taxonomy_versions (taxonomy_id, version, name, description, labels, created_at)
     VALUES ($1, 1, 'Topic', '', '[]', $2)";
@@ -208,7 +209,20 @@ async fn keep_what_was_stored(url: &str) {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((document.text.as_str(), document.version), ("Water the plants.", 3));
+    assert_eq!(
+        (document.text.as_str(), document.version),
+        ("Water the plants — ÖFTER, und замо\u{301}к.", 3)
+    );
+    // Its words are told apart as those of what is stored now.
+    for (word, count) in [("plants öfter", 1), ("ofter", 1), ("замок", 1), ("plant", 0)] {
+        let filter = DocumentFilter {
+            search: Some(SearchQuery::parse(word).unwrap()),
+            ..DocumentFilter::default()
+        };
+        let sort = DocumentSort::Relevance;
+        let found = repositories::document_lists::list(&mut tx, collection.id, &filter, sort, None, 10).await;
+        assert_eq!(found.unwrap().len(), count, "{word}");
+    }
     let name = NameOrId::Name("topic".to_owned());
     let taxonomy = repositories::taxonomies::find(&mut tx, &name).await.unwrap().unwrap();
     assert_eq!((taxonomy.id, taxonomy.version), (TaxonomyId(old.taxonomy), 1));

@@ -282,11 +282,11 @@ async fn searches_find_the_same_on_both() {
                 &notes,
                 Some("other"),
                 2,
-                "Late, but no delivery: shipment and shipping; e-mail me@example.org — “Übergrößen” in МОСКВА, re\u{301}sume\u{301}.",
+                "Late, but no delivery: shipment and shipping; e-mail me@example.org — “Übergrößen” in МОСКВА, re\u{301}sume\u{301}, замо\u{301}к, 5 m².",
             ),
         ];
         store(db, &notes, &all.iter().collect::<Vec<_>>()).await;
-        let cases: [(&str, &[&str]); 22] = [
+        let cases: [(&str, &[&str]); 25] = [
             ("refund", &["title", "text"]),
             ("REFUND late", &["text"]),
             ("\"late delivery\"", &["text"]),
@@ -303,6 +303,9 @@ async fn searches_find_the_same_on_both() {
             ("ubergroßen", &["other"]),
             ("москва", &["other"]),
             ("résumé", &["other"]),
+            ("замок", &["other"]),
+            ("замо\u{301}к", &["other"]),
+            ("5 m²", &["other"]),
             ("„Resume“", &["other"]),
             ("orgübergrößen", &[]),
             ("e-mail", &["other"]),
@@ -344,6 +347,7 @@ async fn hostile_searches_are_harmless_on_both() {
         for query in [
             &long,
             "x ा",
+            "refund -🅰",
             "ा*",
             "\"ा x\"",
             "x\u{2028}y",
