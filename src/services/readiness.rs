@@ -40,13 +40,12 @@ impl Readiness {
     pub async fn check(&self) -> Result<()> {
         let mut last = self.last.lock().await;
         let stands = last.as_ref().filter(|(at, _)| at.elapsed() < STANDS);
-        let fault = match stands {
-            Some((_, fault)) => fault.as_ref().map(Error::for_another),
-            None => {
-                let fault = self.ask().await.err();
-                *last = Some((Instant::now(), fault.as_ref().map(Error::for_another)));
-                fault
-            }
+        let fault = if let Some((_, fault)) = stands {
+            fault.as_ref().map(Error::for_another)
+        } else {
+            let fault = self.ask().await.err();
+            *last = Some((Instant::now(), fault.as_ref().map(Error::for_another)));
+            fault
         };
         fault.map_or(Ok(()), Err)
     }
