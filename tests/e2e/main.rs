@@ -29,6 +29,7 @@ mod provider;
 mod receiver;
 mod serve;
 mod swagger;
+mod upkeep;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../upstream/mod.rs"]
 mod upstream;
