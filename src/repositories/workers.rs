@@ -15,6 +15,7 @@ const DELETE: &str = "DELETE FROM workers WHERE id = $1";
 const FORGET: &str = "DELETE FROM workers WHERE seen_at < $1";
 const SCHEDULE: &str = "INSERT INTO schedules (name, due_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 const TAKE: &str = "UPDATE schedules SET due_at = $3 WHERE name = $1 AND due_at <= $2";
+const HASTEN: &str = "UPDATE schedules SET due_at = $2 WHERE name = $1 AND due_at > $2";
 const RAN: &str = "UPDATE schedules SET due_at = $2, ran_at = $3, took_us = $4, outcome = $5 WHERE name = $1";
 const KNOWN: &str = "SELECT name FROM schedules ORDER BY name";
 const DUE: &str = "SELECT name FROM schedules WHERE due_at <= $1 ORDER BY due_at, name";
@@ -79,6 +80,16 @@ pub async fn take(tx: &mut Tx, name: &str, now: Timestamp, until: Timestamp) -> 
         .await
         .map(|done| done.rows_affected()))?;
     Ok(rows > 0)
+}
+
+/// Has regular work be due at `due` if it would be later.
+pub async fn hasten(tx: &mut Tx, name: &str, due: Timestamp) -> Result<()> {
+    on!(tx, |c| sqlx::query(HASTEN)
+        .bind(name)
+        .bind(due)
+        .execute(c)
+        .await
+        .map(drop))
 }
 
 /// Notes that regular work was done, and when it is due next.

@@ -3,7 +3,7 @@
 use super::{erasures::Erasures, exports::Exports, imports::Imports, jobs::Jobs, webhooks::Webhooks, work::after};
 use crate::{
     db::Db,
-    domain::{Clock, Result, Timestamp},
+    domain::{Clock, Error, Result, Timestamp},
     repositories::workers,
 };
 use futures_util::future::BoxFuture;
@@ -13,6 +13,8 @@ use std::{sync::Arc, time::Instant};
 const MAY_TAKE: time::Duration = time::Duration::minutes(15);
 /// After how long what failed is tried again.
 const AFTER_TROUBLE: time::Duration = time::Duration::minutes(1);
+/// Empties SQLite's log.
+const FOLDING: &str = "folding";
 
 /// One kind of regular work.
 #[derive(Clone)]
@@ -103,6 +105,30 @@ impl Regular {
     }
 }
 
+impl Erasures {
+    /// Empties SQLite's log of what was deleted. While somebody reads an older state, that is left to regular work.
+    pub(super) async fn fold(&self) -> Result<()> {
+        if self.db.fold().await? {
+            return Ok(());
+        }
+        tracing::info!(
+            "somebody reads an older state of the database: what was deleted stays in its log until they have ended"
+        );
+        let mut tx = self.db.write_soon().await?;
+        workers::hasten(&mut tx, FOLDING, self.clock.now()).await?;
+        tx.commit().await
+    }
+}
+
+/// What single deletions have left in SQLite's log. As long as that is not emptied, it is tried again.
+async fn fold(db: &Db) -> Result<String> {
+    if db.fold().await? {
+        return Ok("folded".to_owned());
+    }
+    let why = "somebody reads an older state of the database: what was deleted is still in its log";
+    Err(Error::internal(why))
+}
+
 /// What is to be done for jobs regularly: end those of which nothing is left because their documents were deleted, carry on with
 /// cancelling that was cut short, and forget those that ended long ago. Of what was sent to webhooks, what is old is forgotten.
 /// And what servers have read of each other's deletions goes.
@@ -136,10 +162,9 @@ pub(super) fn chores_of(jobs: &Jobs, webhooks: &Webhooks, erasures: &Erasures) -
             let erasures = retaining.clone();
             async move { erasures.retain().await }
         }),
-        // What single deletions have left in SQLite's log.
-        Chore::new("folding", time::Duration::hours(1), move || {
+        Chore::new(FOLDING, time::Duration::hours(1), move || {
             let erasures = folding.clone();
-            async move { erasures.db.fold().await.map(|()| "folded".to_owned()) }
+            async move { fold(&erasures.db).await }
         }),
     ]
 }

@@ -34,7 +34,7 @@ impl Erasures {
             deleted += self.retain_in(collection).await?;
         }
         if deleted > 0 {
-            self.db.fold().await?;
+            self.fold().await?;
         }
         Ok(format!("{deleted} documents deleted"))
     }
