@@ -4,7 +4,13 @@ use super::arguments::in_words;
 use crate::{
     app::App,
     config::{Auth, Config},
-    domain::{Clock, api_keys::SecretKey, passwords::Password, workers::ServerRole},
+    domain::{
+        Clock,
+        api_keys::SecretKey,
+        passwords::Password,
+        permissions::{Scope, Scopes},
+        workers::ServerRole,
+    },
     services::{Services, demo},
 };
 use anyhow::{Context, Result};
@@ -15,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const FIRST_KEY: &str = "first";
 /// What the key is called that `--demo` makes anew at every start.
 const DEMO_KEY: &str = "demo";
+/// It is for trying everything out with documents and answers, webhooks too.
+const DEMO_SCOPES: Scopes = Scopes::DATA.union(Scopes::of(&[Scope::WebhooksWrite]));
 
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
@@ -53,7 +61,7 @@ pub async fn run(args: ServeArgs, config: Config) -> Result<ExitCode> {
                 demo::ADMIN_EMAIL.to_owned(),
                 Some(demo::replace_admin(&app.services).await?),
             )),
-            key: Some(app.services.api_keys.replace(DEMO_KEY).await?.1),
+            key: Some(app.services.api_keys.replace(DEMO_KEY, DEMO_SCOPES).await?.1),
         }
     } else {
         demo::retire_viewer(&app.services).await?;

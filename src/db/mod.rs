@@ -17,11 +17,20 @@ pub use postgres::PostgresSettings;
 pub use sqlx::postgres::PgSslMode;
 
 use crate::domain::{Result, Timestamp};
-use sqlx::{Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection};
-use std::ops::{Deref, DerefMut};
+use sqlx::{
+    ConnectOptions, Connection, Database, PgPool, Postgres, Sqlite, SqlitePool, Transaction, pool::PoolConnection,
+    sqlite::SqliteConnectOptions,
+};
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 /// Each statement of PostgreSQL's default would see a state of its own.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// How long emptying SQLite's log waits for those who read an older state.
+const READERS_MAY_TAKE: Duration = Duration::from_secs(1);
 
 /// A connected, migrated database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -163,18 +172,15 @@ impl Db {
     }
 
     /// Has SQLite fold its write-ahead log back into the file and empty it, so that nothing that was deleted stays in it. While
-    /// somebody reads an older state it keeps what they need, and is emptied another time. On PostgreSQL there is nothing to do.
+    /// somebody reads an older state it keeps what they need, and is to be emptied another time: says whether it is empty. On PostgreSQL
+    /// there is nothing to do.
     ///
     /// # Errors
     /// `Error::Unavailable` when no connection is to be had in time.
-    pub async fn fold(&self) -> Result<()> {
+    pub async fn fold(&self) -> Result<bool> {
         match self {
-            Self::Sqlite { writer, .. } => sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .execute(writer)
-                .await
-                .map(drop)
-                .map_err(map_error),
-            Self::Postgres(_) => Ok(()),
+            Self::Sqlite { writer, .. } => fold_sqlite(writer).await.map_err(map_error),
+            Self::Postgres(_) => Ok(true),
         }
     }
 
@@ -188,6 +194,21 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// On a connection of its own, which waits less long for who reads: others cannot write meanwhile. The turn to write is taken, so that
+/// nobody of this program is in the way.
+async fn fold_sqlite(writer: &SqlitePool) -> sqlx::Result<bool> {
+    let turn = writer.acquire().await?;
+    let options = SqliteConnectOptions::clone(&writer.connect_options()).busy_timeout(READERS_MAY_TAKE);
+    let mut connection = options.connect().await?;
+    let folded: sqlx::Result<(i64, i64, i64)> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(&mut connection)
+        .await;
+    drop(connection.close().await);
+    drop(turn);
+    let (busy, ..) = folded?;
+    Ok(busy == 0)
 }
 
 /// Begins a transaction. SQLite ends one by itself when the disk is full or fails, of which sqlx does not learn: it takes the
@@ -230,7 +251,35 @@ impl Tx {
 mod tests {
     use super::*;
     use crate::domain::Error;
-    use std::time::Duration;
+
+    #[tokio::test]
+    async fn the_log_is_emptied_unless_somebody_reads_an_older_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("read.db");
+        let pool = Pool {
+            connections: 2,
+            acquire_timeout: Duration::from_secs(5),
+        };
+        let db = Db::connect(&format!("sqlite:{}", file.display()), pool).await.unwrap();
+        let execute = async |sql: &'static str| {
+            let mut tx = db.write().await.unwrap();
+            on!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+            tx.commit().await.unwrap();
+        };
+        execute("CREATE TABLE things (id BIGINT)").await;
+        let mut reading = db.read().await.unwrap();
+        let count = "SELECT COUNT(*) FROM things";
+        let found: i64 = on!(&mut reading, |c| sqlx::query_scalar(count).fetch_one(c).await).unwrap();
+        assert_eq!(found, 0);
+        execute("INSERT INTO things VALUES (1)").await;
+        assert!(!db.fold().await.unwrap());
+        // Writing goes on.
+        execute("INSERT INTO things VALUES (2)").await;
+        drop(reading);
+        assert!(db.fold().await.unwrap());
+        let log = std::fs::metadata(folder.path().join("read.db-wal")).unwrap();
+        assert_eq!(log.len(), 0);
+    }
 
     #[tokio::test]
     async fn a_full_disk_is_told_and_writing_goes_on_when_there_is_space_again() {

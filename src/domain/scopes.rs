@@ -149,7 +149,8 @@ pub struct Scopes(u32);
 impl Scopes {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self::of(&Scope::ALL);
-    /// Everything with documents and answers, and nothing with people and keys: what a key has unless it is told otherwise.
+    /// Everything with documents and answers, and nothing with people and keys: what a key has unless it is told otherwise. Webhooks are
+    /// only read, as one that is made sends to an address outside.
     pub const DATA: Self = Self::of(&[
         Scope::CollectionsRead,
         Scope::CollectionsWrite,
@@ -167,7 +168,6 @@ impl Scopes {
         Scope::JobsRead,
         Scope::JobsWrite,
         Scope::WebhooksRead,
-        Scope::WebhooksWrite,
     ]);
 
     #[must_use]

@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// For how long whoever takes a piece up may go without saying that they are still at it.
 pub const LEASE: time::Duration = time::Duration::seconds(60);
+/// The longest that a piece waits after an attempt, and somewhat more: a budget of a month may be used up on its first day.
+pub const LONGEST_DELAY: time::Duration = time::Duration::days(32);
 /// How often a piece is tried before it is left for a person to look at.
 pub const MOST_ATTEMPTS: i64 = 6;
 /// How long the second attempt waits after the first; each further one four times as long as the one before.

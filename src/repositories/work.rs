@@ -45,6 +45,22 @@ macro_rules! take_up {
     };
 }
 
+/// What is due later than it can be: under a lease longer than any, never tried and yet not due soon, unless its job begins then, or after
+/// a pause longer than any.
+macro_rules! from_the_future {
+    ($locking:literal) => {
+        concat!(
+            "UPDATE work SET due_at = CASE WHEN status = 'running' THEN $2 ELSE $1 END WHERE id IN (
+                SELECT w.id FROM lanes l JOIN work w ON w.lane_id = l.id
+                WHERE w.due_at IS NOT NULL AND w.due_at > $3
+                AND (w.status = 'running' OR w.attempts = 0 OR w.due_at > $4)
+                AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = w.job_id AND j.starts_at >= w.due_at) LIMIT $5",
+            $locking,
+            ")"
+        )
+    };
+}
+
 const RENEW: &str = "UPDATE work SET due_at = $2 WHERE lease = $1 AND status = 'running'";
 const END: &str = "UPDATE work SET status = $3, due_at = NULL, lease = NULL, code = $4, reason = $5, analysis_id = $6,
     ended_at = $7 WHERE id = $1 AND lease = $2 AND status = 'running' RETURNING job_id";
@@ -181,6 +197,32 @@ pub async fn renew(tx: &mut Tx, lease: Uuid, until: Timestamp) -> Result<u64> {
     on!(tx, |c| sqlx::query(RENEW)
         .bind(lease)
         .bind(until)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected()))
+}
+
+/// What is compared with when a clock was ahead.
+#[derive(Debug, Clone, Copy)]
+pub struct Jumped {
+    pub now: Timestamp,
+    /// When others may take over what somebody is at; whoever is at it may say so until then.
+    pub lease_ends: Timestamp,
+    /// No lease ends later, and nothing that was not tried yet is due later.
+    pub soon: Timestamp,
+    /// Nothing at all is due later.
+    pub latest: Timestamp,
+}
+
+/// Has up to `most` pieces be due now that were put off by a clock that was ahead; says how many there were.
+pub async fn take_from_the_future(tx: &mut Tx, jumped: &Jumped, most: i64) -> Result<u64> {
+    let statement = tx.pick(from_the_future!(""), from_the_future!(" FOR UPDATE OF w SKIP LOCKED"));
+    on!(tx, |c| sqlx::query(statement)
+        .bind(jumped.now)
+        .bind(jumped.lease_ends)
+        .bind(jumped.soon)
+        .bind(jumped.latest)
+        .bind(most)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))

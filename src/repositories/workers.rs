@@ -14,10 +14,10 @@ const LIST: &str = "SELECT id, host, pid, role, version, doing, started_at, seen
 const DELETE: &str = "DELETE FROM workers WHERE id = $1";
 const FORGET: &str = "DELETE FROM workers WHERE seen_at < $1";
 const SCHEDULE: &str = "INSERT INTO schedules (name, due_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
-const TAKE: &str = "UPDATE schedules SET due_at = $3 WHERE name = $1 AND due_at <= $2";
+const TAKE: &str = "UPDATE schedules SET due_at = $3 WHERE name = $1 AND (due_at <= $2 OR due_at > $4)";
+const HASTEN: &str = "UPDATE schedules SET due_at = $2 WHERE name = $1 AND due_at > $2";
 const RAN: &str = "UPDATE schedules SET due_at = $2, ran_at = $3, took_us = $4, outcome = $5 WHERE name = $1";
-const KNOWN: &str = "SELECT name FROM schedules ORDER BY name";
-const DUE: &str = "SELECT name FROM schedules WHERE due_at <= $1 ORDER BY due_at, name";
+const SCHEDULES: &str = "SELECT name, due_at FROM schedules ORDER BY due_at, name";
 
 /// Stores what a server says of itself.
 pub async fn put(tx: &mut Tx, worker: &WorkerRow) -> Result<()> {
@@ -59,26 +59,33 @@ pub async fn schedule(tx: &mut Tx, name: &str, due: Timestamp) -> Result<()> {
         .map(drop))
 }
 
-/// What is due.
-pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<String>> {
-    on!(tx, |c| sqlx::query_scalar(DUE).bind(now).fetch_all(c).await)
+/// What regular work is known, and when it is due.
+pub async fn schedules(tx: &mut Tx) -> Result<Vec<(String, Timestamp)>> {
+    on!(tx, |c| sqlx::query_as(SCHEDULES).fetch_all(c).await)
 }
 
-/// Which regular work is known.
-pub async fn known(tx: &mut Tx) -> Result<Vec<String>> {
-    on!(tx, |c| sqlx::query_scalar(KNOWN).fetch_all(c).await)
-}
-
-/// Takes regular work up, which is due again at `until` if whoever took it up does not say more; says whether nobody was faster.
-pub async fn take(tx: &mut Tx, name: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
+/// Takes regular work up if it is due by now, or later than `latest`, which only a clock that was ahead can have said. It is due again at
+/// `until` if whoever took it up does not say more. Says whether nobody was faster.
+pub async fn take(tx: &mut Tx, name: &str, now: Timestamp, until: Timestamp, latest: Timestamp) -> Result<bool> {
     let rows = on!(tx, |c| sqlx::query(TAKE)
         .bind(name)
         .bind(now)
         .bind(until)
+        .bind(latest)
         .execute(c)
         .await
         .map(|done| done.rows_affected()))?;
     Ok(rows > 0)
+}
+
+/// Has regular work be due at `due` if it would be later.
+pub async fn hasten(tx: &mut Tx, name: &str, due: Timestamp) -> Result<()> {
+    on!(tx, |c| sqlx::query(HASTEN)
+        .bind(name)
+        .bind(due)
+        .execute(c)
+        .await
+        .map(drop))
 }
 
 /// Notes that regular work was done, and when it is due next.

@@ -71,11 +71,14 @@ impl ApiKeys {
     ///
     /// # Errors
     /// As for [`ApiKeys::create`].
-    pub async fn replace(&self, name: &str) -> Result<(ApiKey, SecretKey)> {
+    pub async fn replace(&self, name: &str, scopes: Scopes) -> Result<(ApiKey, SecretKey)> {
         let mut tx = self.db.write().await?;
         api_keys::revoke_by_name(&mut tx, name, self.clock.now()).await?;
         budgets::delete_of_revoked_keys(&mut tx).await?;
-        let fields = ApiKeyFields::named(name)?;
+        let fields = ApiKeyFields {
+            scopes,
+            ..ApiKeyFields::named(name)?
+        };
         let made = self
             .insert(&mut tx, &Actor::operator(), ApiKeyId::generate(), fields)
             .await?;

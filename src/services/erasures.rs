@@ -202,7 +202,7 @@ impl Erasures {
     async fn carry_on(&self, id: ErasureId, most: usize) -> Result<()> {
         for _ in 0..most {
             if self.erase_some(id).await? {
-                return self.db.fold().await;
+                return self.fold().await;
             }
         }
         Ok(())

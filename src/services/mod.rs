@@ -12,6 +12,7 @@ pub mod audit;
 mod books;
 pub mod budgets;
 mod claimed_analyses;
+mod clocks;
 pub mod collections;
 pub mod deliveries;
 pub mod delivering;
@@ -225,8 +226,7 @@ impl Services {
         let shared = Arc::new(documents.clone());
         let imports = Imports::new(&jobs, Arc::clone(&shared));
         let exports = Exports::new(&jobs);
-        let mut chores = regular::chores_of(&jobs, &webhooks, &erasures);
-        chores.extend(regular::chores_of_files(&imports, &exports));
+        let chores = regular::chores_of(&jobs, &webhooks, &erasures, &imports, &exports);
         Self(Arc::new(All {
             generations,
             job_work: JobWork::new(&jobs, analyses.clone(), evictions.clone()),

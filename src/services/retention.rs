@@ -1,10 +1,10 @@
 //! Retention: documents that a collection has kept for long enough are deleted, some at a time, the way that erasures delete.
 
-use super::{acting::automation_of, audit, erasing, erasures::Erasures, work::after};
+use super::{acting::automation_of, audit, clocks::agreed_time, erasing, erasures::Erasures, work::after};
 use crate::{
     cache::Subject,
     domain::{
-        Error, Result, Timestamp,
+        Result,
         audit::{Action, Event},
         collections::Collection,
         documents::DocumentFilter,
@@ -19,8 +19,6 @@ use crate::{
 /// How many documents are deleted in one transaction, and how many transactions a run has for one collection.
 const DELETED_AT_ONCE: i64 = 200;
 const TRANSACTIONS: usize = 50;
-/// How far our clock and the database's may be apart: one that has jumped must not delete what is to be kept.
-const CLOCKS_MAY_DIFFER: time::Duration = time::Duration::minutes(5);
 
 impl Erasures {
     /// Deletes what was kept for long enough.
@@ -34,7 +32,7 @@ impl Erasures {
             deleted += self.retain_in(collection).await?;
         }
         if deleted > 0 {
-            self.db.fold().await?;
+            self.fold().await?;
         }
         Ok(format!("{deleted} documents deleted"))
     }
@@ -45,7 +43,7 @@ impl Erasures {
         };
         let mut deleted = 0;
         for turn in 1..=TRANSACTIONS {
-            let now = self.agreed_time().await?;
+            let now = agreed_time(&self.db, &self.clock).await?;
             let filter = DocumentFilter {
                 created_before: Some(after(now, -time::Duration::days(days))),
                 ..DocumentFilter::default()
@@ -75,19 +73,5 @@ impl Erasures {
             }
         }
         Ok(deleted)
-    }
-
-    /// Our time, if the database says about the same.
-    async fn agreed_time(&self) -> Result<Timestamp> {
-        let ours = self.clock.now();
-        let theirs = self.db.time().await?;
-        let apart = (ours.as_offset_date_time() - theirs.as_offset_date_time()).abs();
-        if apart > CLOCKS_MAY_DIFFER {
-            return Err(Error::internal(format!(
-                "the clocks of this machine and of the database are {} seconds apart; nothing is deleted for its age",
-                apart.whole_seconds()
-            )));
-        }
-        Ok(ours)
     }
 }

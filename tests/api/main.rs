@@ -28,6 +28,7 @@ mod authentication;
 mod body_types;
 mod budgets;
 mod classify;
+mod clock;
 mod collections;
 mod conditional;
 mod document_batches;

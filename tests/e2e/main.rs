@@ -34,6 +34,7 @@ mod redis_server;
 mod replicas;
 mod serve;
 mod swagger;
+mod upkeep;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../upstream/mod.rs"]
 mod upstream;

@@ -91,7 +91,7 @@ fn two_servers_and_two_workers_spend_one_budget_and_do_each_piece_once() {
         .collect();
     about.sort_unstable();
     about.dedup();
-    assert_eq!(about.len() as i64, DOCUMENTS, "{job}");
+    assert_eq!(i64::try_from(about.len()).unwrap(), DOCUMENTS, "{job}");
     assert!(analysed["next_cursor"].is_null(), "a document was analysed twice");
 }
 

@@ -19,6 +19,8 @@ fn the_first_start_prints_a_key_once_and_the_curl_line_works() {
         answer.starts_with("HTTP/1.1 200") && answer.contains("\"billing\""),
         "{answer}"
     );
+    let me = http(first.address, &request("GET", "/api/auth/me", Some(&key), ""));
+    assert!(me.contains("webhooks:write"), "webhooks can be tried out: {me}");
     first.stop();
 
     let again = Server::start(folder.path(), &[]);

@@ -1,7 +1,7 @@
 //! Webhooks from the built program to a receiver on this machine, which has to be allowed.
 
 use crate::{
-    process::{Server, http, request},
+    process::{Server, http, request, synoptic},
     receiver::Receiver,
 };
 use serde_json::{Value, json};
@@ -26,7 +26,12 @@ fn a_server_that_is_killed_while_it_sends_sends_it_again_under_the_same_id() {
     std::fs::write(folder.path().join("synoptic.toml"), settings).unwrap();
     let receiver = Receiver::start();
     let server = start(folder.path());
-    let key = server.key().unwrap();
+    // The key of the first start makes no webhooks.
+    let made = synoptic(folder.path())
+        .args(["keys", "create", "hooks", "--scope", "collections:write,webhooks:write"])
+        .output()
+        .unwrap();
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
     ask(&server, "POST", "/api/collections", &key, &json!({"name": "Notes"}));
     let place = "/api/collections/notes/webhooks";
     let new = json!({"name": "Hook", "url": receiver.url("/hangs"), "events": ["job.finished"]});

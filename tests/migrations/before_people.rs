@@ -168,6 +168,19 @@ const KEY_ACCESS: &str = "SELECT scopes, all_collections, expires_at, owner_id, 
 
 const COLLECTION_OF_ANALYSIS: &str = "SELECT collection_id FROM analyses WHERE id = $1";
 
+/// The words of the document are told apart as those of what is stored now.
+async fn find_by_words(tx: &mut Tx, collection: CollectionId) {
+    for (word, count) in [("plants öfter", 1), ("ofter", 1), ("замок", 1), ("plant", 0)] {
+        let filter = DocumentFilter {
+            search: Some(SearchQuery::parse(word).unwrap()),
+            ..DocumentFilter::default()
+        };
+        let sort = DocumentSort::Relevance;
+        let found = repositories::document_lists::list(tx, collection, &filter, sort, None, 10).await;
+        assert_eq!(found.unwrap().len(), count, "{word}");
+    }
+}
+
 /// Stores rows in the database, which has the migrations before people, and reads them again after all of them.
 async fn keep_what_was_stored(url: &str) {
     let db = connect(url).await;
@@ -213,16 +226,7 @@ async fn keep_what_was_stored(url: &str) {
         (document.text.as_str(), document.version),
         ("Water the plants — ÖFTER, und замо\u{301}к.", 3)
     );
-    // Its words are told apart as those of what is stored now.
-    for (word, count) in [("plants öfter", 1), ("ofter", 1), ("замок", 1), ("plant", 0)] {
-        let filter = DocumentFilter {
-            search: Some(SearchQuery::parse(word).unwrap()),
-            ..DocumentFilter::default()
-        };
-        let sort = DocumentSort::Relevance;
-        let found = repositories::document_lists::list(&mut tx, collection.id, &filter, sort, None, 10).await;
-        assert_eq!(found.unwrap().len(), count, "{word}");
-    }
+    find_by_words(&mut tx, collection.id).await;
     let name = NameOrId::Name("topic".to_owned());
     let taxonomy = repositories::taxonomies::find(&mut tx, &name).await.unwrap().unwrap();
     assert_eq!((taxonomy.id, taxonomy.version), (TaxonomyId(old.taxonomy), 1));

@@ -105,6 +105,19 @@ async fn taking_up(plans: &mut Plans, db: &Db) {
         May::Matches("all pieces of the rule"),
         work::forget_rule(&mut tx, LaneId(id('l', 6)), "topic")
     );
+    let jumped = work::Jumped {
+        now: at(9),
+        lease_ends: at(10),
+        soon: at(50_000),
+        latest: at(60_000),
+    };
+    look!(
+        plans,
+        tx,
+        "work put off by a clock",
+        May::Matches("what is open and due later"),
+        work::take_from_the_future(&mut tx, &jumped, 100)
+    );
     look!(
         plans,
         tx,
@@ -116,13 +129,18 @@ async fn taking_up(plans: &mut Plans, db: &Db) {
 
 async fn regular(plans: &mut Plans, db: &Db) {
     let mut tx = db.write().await.unwrap();
-    look!(plans, tx, "schedules due", workers::due(&mut tx, at(9)));
-    look!(plans, tx, "schedules", workers::known(&mut tx));
+    look!(plans, tx, "schedules", workers::schedules(&mut tx));
+    look!(
+        plans,
+        tx,
+        "schedule hastened",
+        workers::hasten(&mut tx, "chores", at(9))
+    );
     look!(
         plans,
         tx,
         "schedule taken",
-        workers::take(&mut tx, "chores", at(9), at(10))
+        workers::take(&mut tx, "chores", at(9), at(10), at(11))
     );
     look!(plans, tx, "servers", workers::list(&mut tx, at(9)));
     look!(plans, tx, "servers that are gone", workers::forget(&mut tx, at(9)));

@@ -7,7 +7,7 @@ use crate::{
 use std::time::Duration;
 use synoptic::{
     config::{Auth, Work},
-    db::Db,
+    db::{Db, Tx},
     domain::{
         Clock, Error,
         answers::SummaryOptions,
@@ -366,14 +366,26 @@ async fn regular_work_is_done_by_one_server_when_it_is_due() {
         let mut tx = write(db).await;
         workers::schedule(&mut tx, "cleaning", at(10)).await.unwrap();
         workers::schedule(&mut tx, "cleaning", at(20)).await.unwrap();
-        assert!(workers::due(&mut tx, at(9)).await.unwrap().is_empty());
-        assert_eq!(workers::due(&mut tx, at(10)).await.unwrap(), ["cleaning"]);
-        assert!(workers::take(&mut tx, "cleaning", at(10), at(40)).await.unwrap());
-        assert!(!workers::take(&mut tx, "cleaning", at(11), at(41)).await.unwrap());
+        let due = async |tx: &mut Tx| workers::schedules(tx).await.unwrap()[0].clone();
+        assert_eq!(due(&mut tx).await, ("cleaning".to_owned(), at(10)));
+        let latest = at(100);
+        let mut take = async |now, until| workers::take(&mut tx, "cleaning", now, until, latest).await.unwrap();
+        assert!(!take(at(9), at(39)).await);
+        assert!(take(at(10), at(40)).await);
+        assert!(!take(at(11), at(41)).await);
         workers::ran(&mut tx, "cleaning", at(60), at(12), 5, "nothing")
             .await
             .unwrap();
-        assert!(workers::due(&mut tx, at(59)).await.unwrap().is_empty());
+        workers::hasten(&mut tx, "cleaning", at(70)).await.unwrap();
+        assert_eq!(due(&mut tx).await.1, at(60));
+        workers::hasten(&mut tx, "cleaning", at(50)).await.unwrap();
+        assert_eq!(due(&mut tx).await.1, at(50));
+        // A clock that was ahead has put it off.
+        assert!(
+            workers::take(&mut tx, "cleaning", at(20), at(30), at(49))
+                .await
+                .unwrap()
+        );
         tx.commit().await.unwrap();
     })
     .await;

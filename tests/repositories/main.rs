@@ -17,6 +17,7 @@ mod api_keys;
 mod audit;
 mod budgets;
 mod budgets_under_load;
+mod clocks;
 mod collections;
 mod document_lists;
 mod documents;

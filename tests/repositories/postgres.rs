@@ -86,10 +86,10 @@ impl Server {
                 log("server.log")
             );
         }
-        Self {
-            folder,
-            _input: child.stdin.take().unwrap(),
-        }
+        let input = child.stdin.take().unwrap();
+        // It ends when its input does.
+        std::thread::spawn(move || child.wait());
+        Self { folder, _input: input }
     }
 
     pub fn address_of(&self, database: &str) -> String {

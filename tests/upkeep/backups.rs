@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 use synoptic::{app, db::Db, on};
+use tokio::task::JoinSet;
 
 /// Things in two tables, which are only ever written together.
 async fn write_pair(db: &Db, number: i64) {
@@ -139,9 +140,111 @@ async fn a_backup_comes_back_and_what_was_there_is_kept_aside() {
         .unwrap_err();
     assert!(format!("{refused:#}").contains("left.db-wal"), "{refused:#}");
     assert!(!folder.0.join("left.db").exists());
+    std::fs::rename(folder.0.join("left.db-wal"), folder.0.join("left.db-journal")).unwrap();
+    let refused = app::restore(&settings(&folder.url("left.db")), &backup, false)
+        .await
+        .unwrap_err();
+    assert!(format!("{refused:#}").contains("left.db-journal"), "{refused:#}");
     let fresh = folder.url("elsewhere.db");
     assert_eq!(app::restore(&settings(&fresh), &backup, false).await.unwrap(), None);
     assert_eq!(pairs_in(&fresh).await, (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_backups_to_one_file_one_is_written_and_other_files_are_left_alone() {
+    let folder = Folder::new();
+    let url = folder.url("live.db");
+    let db = with_pairs(&url, 500).await;
+    let (to, foreign) = (folder.0.join("backup.db"), folder.0.join("backup.db.partial"));
+    std::fs::write(&foreign, "somebody's own").unwrap();
+    let mut running = JoinSet::new();
+    for _ in 0..6 {
+        let (url, to) = (url.clone(), to.clone());
+        running.spawn(async move { app::back_up(&settings(&url), &to).await });
+    }
+    let mut written = 0;
+    for one in running.join_all().await {
+        match one {
+            Ok(_) => written += 1,
+            Err(error) => assert!(format!("{error:#}").contains("exists already"), "{error:#}"),
+        }
+    }
+    assert_eq!(written, 1);
+    assert_eq!(std::fs::read_to_string(&foreign).unwrap(), "somebody's own");
+    db.close().await;
+    // Nor does one that fails leave anything behind.
+    std::fs::write(
+        folder.0.join("text.db"),
+        "no database, but a text that is long enough ".repeat(99),
+    )
+    .unwrap();
+    let failed = app::back_up(&settings(&folder.url("text.db")), &folder.0.join("never.db")).await;
+    assert!(failed.is_err(), "{failed:?}");
+    let left_over = std::fs::read_dir(&folder.0).unwrap().flatten();
+    let mut names: Vec<_> = left_over.map(|file| file.file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["backup.db", "backup.db.partial", "live.db", "text.db"]);
+    assert_eq!(pairs_in(&folder.url("backup.db")).await, (500, 500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_comes_back_there_is_always_a_database() {
+    let folder = Folder::new();
+    let (url, backup) = (folder.url("live.db"), folder.0.join("backup.db"));
+    let db = with_pairs(&url, 3).await;
+    app::back_up(&settings(&url), &backup).await.unwrap();
+    db.close().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopped, live) = (Arc::clone(&stop), folder.0.join("live.db"));
+    let looking = std::thread::spawn(move || {
+        let mut missing = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            missing += usize::from(!live.exists());
+        }
+        missing
+    });
+    for _ in 0..40 {
+        app::restore(&settings(&url), &backup, true).await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert_eq!(looking.join().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_opens_the_database_meanwhile_gets_a_whole_one_or_none() {
+    let folder = Folder::new();
+    let (url, backup) = (folder.url("live.db"), folder.0.join("backup.db"));
+    let db = with_pairs(&url, 3).await;
+    app::back_up(&settings(&url), &backup).await.unwrap();
+    db.close().await;
+    let (mut restored, mut opened) = (0, 0);
+    for round in 0..30 {
+        let mut opening = JoinSet::new();
+        let address = url.clone();
+        opening.spawn(async move {
+            tokio::time::sleep(Duration::from_micros(round * 300)).await;
+            let db = Db::connect(&address, POOL).await?;
+            write_pair(&db, 4).await;
+            let found = pairs(&db).await;
+            db.close().await;
+            anyhow::Ok(found)
+        });
+        let outcome = app::restore(&settings(&url), &backup, true).await;
+        // Refused, or it wrote into one of the two, and into that as a whole.
+        if let Some(Ok((left, right))) = opening.join_all().await.pop() {
+            assert!(left == right && left > 3, "{left} {right}");
+            opened += 1;
+        }
+        let found = pairs_in(&url).await;
+        match outcome {
+            Ok(_) => {
+                restored += 1;
+                assert!(found == (3, 3) || found == (4, 4), "{found:?}");
+            }
+            Err(error) => assert!(format!("{error:#}").contains("in use"), "{error:#}"),
+        }
+    }
+    assert!(restored + opened >= 30, "{restored} {opened}");
 }
 
 #[tokio::test]

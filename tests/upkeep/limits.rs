@@ -58,8 +58,39 @@ async fn statements_and_locks_are_waited_for_only_so_long() {
     let mut tx = db.write().await.unwrap();
     execute(&mut tx, "UPDATE things SET id = 4").await.unwrap();
     tx.commit().await.unwrap();
-    // A migration may take longer.
+}
+
+#[tokio::test]
+async fn a_migration_may_take_as_long_as_it_needs() {
+    let url = postgres::new_database().await;
+    let patient = Db::connect(&url, POOL).await.unwrap();
+    let mut tx = patient.write().await.unwrap();
+    // Whatever is made in this database notes what held at that moment.
+    for statement in [
+        "CREATE TABLE noted (statement_timeout TEXT NOT NULL, idle TEXT NOT NULL)",
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO noted VALUES (current_setting('statement_timeout'),
+                                      current_setting('idle_in_transaction_session_timeout')); END $$",
+        "CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION note()",
+    ] {
+        execute(&mut tx, statement).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let settings = PostgresSettings {
+        statement_timeout: Duration::from_millis(50),
+        ..PostgresSettings::default()
+    };
+    let db = Db::connect_with(&url, POOL, &settings).await.unwrap();
+    let mut hasty = db.write().await.unwrap();
+    assert_unavailable(&execute(&mut hasty, "SELECT pg_sleep(1)").await);
+    drop(hasty);
     db.migrate().await.unwrap();
+    let mut tx = patient.read().await.unwrap();
+    let noted: Vec<(String, String)> = on!(&mut tx, |c| sqlx::query_as("SELECT DISTINCT * FROM noted")
+        .fetch_all(c)
+        .await)
+    .unwrap();
+    assert_eq!(noted, [("0".to_owned(), "0".to_owned())]);
 }
 
 #[tokio::test]
